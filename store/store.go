@@ -1,0 +1,129 @@
+// Package store keeps everything that mailintake must not lose in Postgres: channels, their ownership, the ledger of
+// messages, the messages, the events and what is still to be announced. It is the only importer of pgx and of the job
+// queue that lives in the same database.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/mailintake/mailintake/store/seal"
+)
+
+// TTL is how long a replica that stops giving signs of life keeps what it owns, by the database's clock.
+const TTL = 15 * time.Second
+
+// Store is the database. It is safe for concurrent use.
+type Store struct {
+	pool   *pgxpool.Pool
+	sealer *seal.Sealer
+	log    *slog.Logger
+	// wakeRelay gets a token whenever a commit wrote events, so that the relay of this process does not wait.
+	wakeRelay chan struct{}
+}
+
+// Config says how to reach the database.
+type Config struct {
+	URL      string        // a connection URL or keyword string as libpq takes it
+	MaxConns int           // 0 means 16
+	Sealer   *seal.Sealer  // may be nil for commands that never touch credentials
+	Log      *slog.Logger
+}
+
+// Open makes a pool; it does not connect yet. A URL that cannot be parsed is the only error, and it names no password.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	pc, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("store: the database URL cannot be read: %w", err)
+	}
+	pc.MaxConns = 16
+	if cfg.MaxConns > 0 {
+		pc.MaxConns = int32(cfg.MaxConns)
+	}
+	pc.MaxConnIdleTime = 5 * time.Minute
+	pc.ConnConfig.ConnectTimeout = 5 * time.Second
+	rp := pc.ConnConfig.RuntimeParams
+	if rp["application_name"] == "" {
+		rp["application_name"] = "mailintake"
+	}
+	// An owner that sleeps inside a transaction keeps its row locked, and SKIP LOCKED would hide the orphan from
+	// everybody else; so the server ends such a transaction well before the owner counts as dead.
+	rp["idle_in_transaction_session_timeout"] = fmt.Sprint((TTL / 2).Milliseconds())
+	rp["statement_timeout"] = "60000"
+	rp["timezone"] = "UTC"
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Store{pool: pool, sealer: cfg.Sealer, log: log, wakeRelay: make(chan struct{}, 1)}, nil
+}
+
+// Close frees all connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping asks the database whether it is there and gives its clock and version.
+func (s *Store) Ping(ctx context.Context) (now time.Time, version string, err error) {
+	err = s.pool.QueryRow(ctx, `select now(), current_setting('server_version')`).Scan(&now, &version)
+	return now, version, wrap("ping", err)
+}
+
+// RelayWake gives a token after commits that wrote events.
+func (s *Store) RelayWake() <-chan struct{} { return s.wakeRelay }
+
+func (s *Store) signalRelay() {
+	select {
+	case s.wakeRelay <- struct{}{}:
+	default:
+	}
+}
+
+// Error is a failure of the database. Its text is for logs, never for clients.
+type Error struct {
+	Op  string
+	Err error
+}
+
+// Error reads "store: op: cause".
+func (e *Error) Error() string { return "store: " + e.Op + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Op: op, Err: err}
+}
+
+// Unavailable reports whether err means that the database could not be reached or is not ready, so that the same
+// call may go through later.
+func Unavailable(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		// 08 connection exception, 53 insufficient resources, 57P0x shutdown and start-up, 25006 read-only after a failover
+		return strings.HasPrefix(pe.Code, "08") || strings.HasPrefix(pe.Code, "53") || strings.HasPrefix(pe.Code, "57P0") || pe.Code == "25006"
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false
+	}
+	var se *Error
+	return errors.As(err, &se)
+}
+
+func violates(err error, constraint string) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && pe.ConstraintName == constraint
+}

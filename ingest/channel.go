@@ -83,6 +83,8 @@ type Channel struct {
 	Enabled  bool
 	Mailbox  Mailbox
 	Cursor   Cursor
+	Started  time.Time // when the initial sync was decided; zero while it goes on
+	Baseline time.Time // when the channel first began; zero before its first visit
 	Epoch    int64
 	Health   Health
 	// Fetches are replays of kind fetch that wait for the channel's owner.

@@ -11,7 +11,8 @@ import (
 // Digest is a SHA-256.
 type Digest [sha256.Size]byte
 
-// MessageID names one stored message: a UUID of version 7 (RFC 9562 §5.7) whose time is the database's at storage.
+// MessageID names one stored message: a UUID of version 7 (RFC 9562 §5.7). The UTC day of its time is the day of the
+// partition that holds the message.
 type MessageID [16]byte
 
 // Ownership is the right to act on a channel. Epoch rises with every claim and fences every commit.
@@ -58,10 +59,13 @@ type Item struct {
 	Detail   string    // for people: what the server said or did
 	Size     int64     // octets; as announced when there is no body, -1 if unknown
 	Received time.Time // server's time of arrival; zero if unknown
-	// Octets and Mail are set for Stored alone.
+	// Octets, Mail and Parser (the version that made Mail) are set for Stored alone.
 	Octets Octets
 	Mail   *Mail
-	// Original is the message that a Duplicate repeats.
+	Parser int
+	// Settle says that the ref is to be settled on the server once it is committed.
+	Settle bool
+	// Original is the message that a Duplicate repeats; Commit sets it to the new message's id for Stored.
 	Original MessageID
 	// Content is the content digest; zero when there is no body.
 	Content Digest
@@ -83,7 +87,9 @@ type Committed struct {
 type Batch struct {
 	Channel *Channel
 	Items   []Item
-	Cursor  Cursor // where the channel stands once the items are committed; ignored for POP3
+	Cursor  Cursor // where the channel stands once the items are committed; zero for POP3
+	Start   bool   // with this batch the initial sync is decided: from now on what is unknown is new
+	Restart bool   // the mailbox was numbered anew: the initial sync begins again and ends with a Start
 }
 
 // Receipt is what a commit did. Items that another commit of the same channel had brought in already are not counted
@@ -99,21 +105,26 @@ type Receipt struct {
 type Ledger interface {
 	// Known tells the standing of refs; refs that are not in the result are unknown.
 	Known(ctx context.Context, ch ChannelID, refs []Ref) (map[Ref]Standing, error)
-	// Twins finds stored messages of the channel with the same content, by content digest. Each twin is one ledger ref.
+	// Twins finds the refs of stored messages of the channel with the same content, by content digest: one Twin for each
+	// ref, so that a message that was numbered anew has several.
 	Twins(ctx context.Context, ch ChannelID, contents []Digest) (map[Digest][]Twin, error)
 	// Deferred lists refs of the channel that wait for another try, oldest first, at most limit.
 	Deferred(ctx context.Context, ch ChannelID, limit int) ([]DeferredRef, error)
 	// Commit writes messages, deferrals, events and cursor in one transaction, fenced by the epoch. A replica that no
 	// longer owns the channel gets an *Error of KindFenced and nothing is written.
 	Commit(ctx context.Context, own Ownership, b *Batch) (Receipt, error)
-	// Settled records that refs were settled on the server. It is called after the server confirmed.
+	// Unsettled lists refs that were committed with Item.Settle and are not settled yet, at most limit.
+	Unsettled(ctx context.Context, ch ChannelID, limit int) ([]Ref, error)
+	// Settled records that refs were settled on the server; it is called after the server confirmed. With SettleLeave it
+	// records that they no longer have to be.
 	Settled(ctx context.Context, own Ownership, refs []Ref, how Settlement) error
 }
 
 // Twin is a ledger entry with a given content.
 type Twin struct {
-	Ref Ref
-	ID  MessageID
+	Ref     Ref
+	ID      MessageID
+	Deleted bool // we deleted it from the server
 }
 
 // DeferredRef is a ref that brought no body yet.

@@ -1,6 +1,10 @@
 package ingest
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode"
+)
 
 // Mail is what the parser makes of a message. Parsing cannot fail: what is broken is listed in Defects. All strings
 // are valid UTF-8 without NUL.
@@ -50,4 +54,30 @@ type Defect struct {
 	Code  string `json:"code"`            // stable, UPPER_SNAKE_CASE
 	Where string `json:"where,omitempty"` // part path or header field
 	Text  string `json:"text,omitempty"`  // for people
+}
+
+// PreviewLength is the length of a preview in characters.
+const PreviewLength = 500
+
+// Preview is the first PreviewLength characters of a text on one line, white space folded.
+func Preview(text string) string {
+	var b strings.Builder
+	n, space := 0, false
+	for _, r := range text {
+		if unicode.IsSpace(r) {
+			space = n > 0
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			n++
+			space = false
+		}
+		if n >= PreviewLength {
+			break
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
 }

@@ -61,6 +61,7 @@ type Page struct {
 	Next    Cursor // where the next List continues; for IMAP LastUID is the highest UID seen, or UIDNEXT-1 when all is read
 	More    bool   // there may be entries after Next
 	Total   int    // messages in the mailbox when it was opened, -1 if unknown
+	UIDNext uint32 // IMAP: the UIDNEXT of the folder (RFC 9051 §2.3.1.1), 0 if unknown
 	Reset   bool   // UIDVALIDITY differs from the cursor's: all refs of the old generation are void
 }
 

@@ -8,7 +8,7 @@ create table channel (
     channel_id        bigint generated always as identity primary key,
     uid               uuid not null default gen_random_uuid(),
     tenant            text not null,
-    channel           text not null,
+    channel           text collate "C" not null,
     display_name      text not null,
     email_address     text not null,
     enabled           boolean not null,
@@ -17,18 +17,18 @@ create table channel (
     script            text not null,
     protocol          smallint not null,
     host              text not null,
-    port              integer not null,              -- as configured: 0 means the protocol's default
+    port              integer not null,              -- 0 means the protocol's default
     starttls          boolean not null,
     tls_server_name   text not null,
     tls_ca_pem        text not null,
     username          text not null,
     password          bytea,                         -- sealed; null means none was set
-    folders           text[] not null,
+    folder            text not null,                 -- IMAP; empty means INBOX
     poll_interval     interval not null,
     initial_sync      smallint not null,
     initial_sync_time timestamptz,
     settlement        smallint not null,
-    max_message_bytes bigint not null,               -- as configured: 0 means the default
+    max_message_bytes bigint not null,
     revision          bigint not null default 1,     -- rises with every change of the configuration; the etag
     wake              bigint not null default 0,     -- rises when the owner shall look at the channel now
     changed_at        timestamptz not null default now(), -- of the last rise of revision or wake
@@ -48,7 +48,8 @@ create table replica (
     started_at   timestamptz not null default now(),
     heartbeat_at timestamptz not null default now(),
     capacity     integer not null,
-    draining     boolean not null default false,
+    polls        boolean not null,
+    relays       boolean not null,
     host         text not null,
     constraint replica_capacity_check check (capacity > 0)
 ) with (fillfactor = 50);
@@ -63,7 +64,8 @@ create table channel_state (
     uid_validity bigint not null default 0,
     floor_uid    bigint not null default 0,
     last_uid     bigint not null default 0,
-    started      boolean not null default false,      -- the initial sync has been decided
+    started      timestamptz,                         -- when the initial sync was decided; null while it goes on
+    baseline     timestamptz,                         -- when the channel first began; older mail is history
     next_seq     bigint not null default 1
 ) with (fillfactor = 50);
 create index channel_state_owner_idx on channel_state (owner);
@@ -106,7 +108,9 @@ create table ledger (
     reason     text not null default '',
     detail     text not null default '',
     attempts   smallint not null default 1,
+    last_try   timestamptz not null default now(),
     first_seen timestamptz not null default now(),
+    unsettled  boolean not null default false,       -- stored, and still to be settled on the server
     settled_at timestamptz,                          -- when the server confirmed what settled_how says
     settled_how smallint,
     constraint ledger_pkey primary key (channel_id, ref),
@@ -122,7 +126,8 @@ begin
     end loop;
 end $$;
 -- +goose StatementEnd
-create index ledger_content_idx on ledger (channel_id, content) where standing = 1;
+create index ledger_content_idx on ledger (channel_id, content) where standing in (1, 2);
+create index ledger_unsettled_idx on ledger (channel_id) where unsettled;
 create index ledger_open_idx on ledger (channel_id, standing, first_seen) where standing in (3, 4);
 
 -- One row for each stored message: what the parser made of it. day is the day (UTC) of the message id's time.

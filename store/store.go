@@ -32,9 +32,9 @@ type Store struct {
 
 // Config says how to reach the database.
 type Config struct {
-	URL      string        // a connection URL or keyword string as libpq takes it
-	MaxConns int           // 0 means 16
-	Sealer   *seal.Sealer  // may be nil for commands that never touch credentials
+	URL      string       // a connection URL or keyword string as libpq takes it
+	MaxConns int          // 0 means 16
+	Sealer   *seal.Sealer // may be nil for commands that never touch credentials
 	Log      *slog.Logger
 }
 

@@ -1,0 +1,200 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/mailintake/mailintake/ingest"
+)
+
+// visit is one look into one mailbox.
+type visit struct {
+	*Poller
+	ch      *ingest.Channel
+	own     ingest.Ownership
+	log     *slog.Logger
+	memory  *memory
+	sess    ingest.Session
+	reopens int
+	counts  ingest.Counts
+	deleted []ingest.Ref // POP3: marked, and gone only once Close succeeds
+	// listed holds every ref of a POP3 maildrop: what is stored under a ref that is not among them was numbered anew.
+	listed   map[ingest.Ref]bool
+	lastSave time.Time
+	inFlight *commit // the commit that goes on while the next batch is fetched
+}
+
+const maxUID = math.MaxUint32
+
+// memory is what a channel remembers from one visit to the next while it stays with this replica. Losing it costs a
+// listing, never a message.
+type memory struct {
+	total    int    // messages in the mailbox at the last look
+	uidNext  uint32 // and its UIDNEXT
+	looked   bool
+	suspect  ingest.Ref // the first message that a broken fetch did not bring
+	suspects int        // how often in a row
+}
+
+// storeError marks failures of our own database: they are no fault of the channel.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+func stored(err error) error {
+	if err == nil || ingest.KindOf(err) == ingest.KindFenced {
+		return err
+	}
+	return &storeError{err}
+}
+
+// Visit looks into the mailbox of ch once: it runs the fetch replays that wait, tries deferred messages again, brings in
+// what is new and settles what is stored. counts says what became of every message that the server listed, also when
+// the visit failed half way.
+func (p *Poller) Visit(ctx context.Context, own ingest.Ownership, ch *ingest.Channel, mem *memory) (ingest.Counts, error) {
+	v := &visit{Poller: p, ch: ch, own: own, memory: mem, lastSave: time.Now(),
+		log: p.Log.With("channel", ch.Name(), "epoch", own.Epoch)}
+	err := v.run(ctx)
+	if n := v.counts; err == nil && n.Listed != n.Sum() {
+		v.Metrics.gaps.Inc()
+		v.log.Error("the listing does not add up: a message without a disposition", "counts", n)
+	}
+	return v.counts, err
+}
+
+func (v *visit) run(ctx context.Context) (err error) {
+	if v.ch.BadCredential != nil {
+		return &ingest.Error{Op: "unseal", Kind: ingest.KindConfig, Reason: ingest.ReasonCredential, Err: v.ch.BadCredential,
+			Hint: "set the password again, or start the service with the keyset that sealed it"}
+	}
+	if err := v.open(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		// What was read is committed whatever stopped the reading.
+		err = errors.Join(err, v.finish(ctx, err == nil))
+		if v.sess != nil {
+			err = errors.Join(err, v.close(ctx, err == nil))
+		}
+	}()
+	for _, f := range v.ch.Fetches {
+		if err := v.replay(ctx, f); err != nil {
+			return err
+		}
+	}
+	if err := v.settlePending(ctx); err != nil {
+		return err
+	}
+	if err := v.main(ctx); err != nil {
+		return err
+	}
+	return v.retryDeferred(ctx)
+}
+
+func (v *visit) open(ctx context.Context) (err error) {
+	v.sess, err = v.Open(ctx, &v.ch.Mailbox, v.ch.Mailbox.Settlement == ingest.SettleLeave)
+	return err
+}
+
+// reopen logs in again after the connection broke or had to be dropped. Nothing that was marked for deletion on the
+// old connection is deleted.
+func (v *visit) reopen(ctx context.Context) error {
+	if v.sess != nil {
+		v.sess.Close()
+		v.sess = nil
+	}
+	v.deleted = nil
+	if v.reopens++; v.reopens > maxReopens {
+		return &ingest.Error{Op: "fetch", Kind: ingest.KindProtocol, Reason: ingest.ReasonProtocol,
+			Err: fmt.Errorf("the connection broke %d times in one visit; the rest waits for the next one", v.reopens)}
+	}
+	if err := v.open(ctx); err != nil {
+		return err
+	}
+	if !v.ch.Mailbox.Protocol.IsIMAP() {
+		// Only a listing tells a POP3 session which number bears which UIDL.
+		_, err := v.sess.List(ctx, ingest.Cursor{}, ingest.Limit{Messages: 1})
+		return err
+	}
+	return nil
+}
+
+// close ends the session. POP3 deletes only now (RFC 1939 §6); what it confirmed is recorded.
+func (v *visit) close(ctx context.Context, well bool) error {
+	err := v.sess.Close()
+	v.sess = nil
+	if !well || len(v.deleted) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return stored(v.Store.Settled(ctx, v.own, v.deleted, v.ch.Mailbox.Settlement))
+}
+
+// settle settles stored refs and records it.
+func (v *visit) settle(ctx context.Context, refs []ingest.Ref) error {
+	how := v.ch.Mailbox.Settlement
+	if how == ingest.SettleLeave || len(refs) == 0 {
+		return nil
+	}
+	if err := v.sess.Settle(ctx, refs, how); err != nil {
+		return err
+	}
+	v.Metrics.settled.Add(float64(len(refs)))
+	if !v.ch.Mailbox.Protocol.IsIMAP() && how == ingest.SettleDelete {
+		v.deleted = append(v.deleted, refs...)
+		return nil
+	}
+	return stored(v.Store.Settled(ctx, v.own, refs, how))
+}
+
+// settlePending settles what an earlier visit stored and did not come to settle. Its UIDs lie below the cursor, so no
+// listing would show them again. Refs of an older generation mean nothing any more and are let go.
+func (v *visit) settlePending(ctx context.Context) error {
+	if v.ch.Mailbox.Settlement == ingest.SettleLeave || !v.ch.Mailbox.Protocol.IsIMAP() {
+		return nil // a POP3 listing shows everything that is left
+	}
+	refs, err := v.Store.Unsettled(ctx, v.own.Channel, 10_000)
+	if err != nil || len(refs) == 0 {
+		return stored(err)
+	}
+	page, err := v.sess.List(ctx, ingest.Cursor{Folder: v.ch.Mailbox.Folder, LastUID: maxUID}, ingest.Limit{Messages: 1})
+	if err != nil {
+		return err
+	}
+	var now, void []ingest.Ref
+	for _, r := range refs {
+		if r.Folder == v.ch.Mailbox.Folder && r.UIDValidity == page.Next.UIDValidity && r.IsIMAP() {
+			now = append(now, r)
+		} else {
+			void = append(void, r)
+		}
+	}
+	if len(void) > 0 {
+		if err := v.Store.Settled(ctx, v.own, void, ingest.SettleLeave); err != nil {
+			return stored(err)
+		}
+	}
+	return v.settle(ctx, now)
+}
+
+// progress keeps the watchdog and the people informed during a long visit.
+func (v *visit) progress(ctx context.Context) {
+	if time.Since(v.lastSave) < saveEvery {
+		return
+	}
+	v.lastSave = time.Now()
+	h := v.ch.Health
+	h.State, h.Reason, h.ServerText, h.Hint, h.Detail, h.Failures, h.AuthFailures = ingest.StateActive, "", "", "", "", 0, 0
+	h.LastAttempt, h.LastSuccess, h.NextAttempt = v.lastSave, v.lastSave, time.Time{}
+	h.Visit = v.counts
+	if err := v.Store.SaveHealth(ctx, v.own, v.ch.Revision, h); err != nil {
+		v.log.Warn("could not record progress", "error", err)
+	}
+}

@@ -1,0 +1,346 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mailintake/mailintake/ingest"
+)
+
+// pieceSize is how much of a message one row of raw holds.
+const pieceSize = 256 << 10
+
+// relayBuckets is the number of rows in relay_bucket.
+const relayBuckets = 64
+
+// Taking the row's lock is the fence: a claimer that came first changed owner and epoch, one that comes later waits.
+const fenceSQL = `select next_seq, now() from channel_state
+where channel_id = @channel and owner = @owner and epoch = @epoch for no key update`
+
+// What is stored stays stored. A ref that was deferred, given up or not wanted may still become stored, and a deferred
+// one may be deferred again or given up.
+const ledgerSQL = `insert into ledger as l (channel_id, ref, standing, message_id, content, size, reason, detail, unsettled)
+select @channel, * from unnest(@refs::text[], @standings::smallint[], @ids::uuid[], @contents::bytea[], @sizes::bigint[], @reasons::text[], @details::text[], @unsettled::boolean[])
+on conflict (channel_id, ref) do update
+  set standing = excluded.standing, message_id = excluded.message_id, content = excluded.content, size = excluded.size,
+      reason = excluded.reason, detail = excluded.detail, unsettled = excluded.unsettled, attempts = l.attempts + 1, last_try = now()
+  where l.standing = 3 or (l.standing in (4, 5) and excluded.standing in (1, 2))
+returning ref`
+
+const messageSQL = `insert into message (day, message_id, channel_id, seq, epoch, replica, ref, received_at, stored_at, size, sha256, parser_version, mail, body_text)
+select day, id, @channel, seq, @epoch, @owner, ref, received, @at, size, sha, @parser, mail, body
+from unnest(@days::date[], @ids::uuid[], @seqs::bigint[], @refs::text[], @received::timestamptz[], @sizes::bigint[], @shas::bytea[], @mails::jsonb[], @bodies::text[])
+  as t(day, id, seq, ref, received, size, sha, mail, body)`
+
+const eventSQL = `insert into event (day, channel_id, seq, event_id, message_id, type, at, epoch, replica, data)
+select day, @channel, seq, event, message, type, @at, @epoch, @owner, data
+from unnest(@days::date[], @seqs::bigint[], @events::uuid[], @messages::uuid[], @types::text[], @datas::text[])
+  as t(day, seq, event, message, type, data)`
+
+const outboxSQL = `insert into outbox (bucket, channel_id, day, seq)
+select @bucket, @channel, day, seq from unnest(@days::date[], @seqs::bigint[]) with ordinality as t(day, seq, n) order by n`
+
+const advanceSQL = `update channel_state set next_seq = @next, folder = @folder, uid_validity = @validity,
+  floor_uid = @floor, last_uid = @last, started = case when @restart then null else coalesce(started, case when @start then now() end) end,
+  baseline = coalesce(baseline, case when @start then now() end)
+where channel_id = @channel`
+
+// Commit writes a batch in one transaction and about five round trips, whatever the batch holds.
+func (s *Store) Commit(ctx context.Context, own ingest.Ownership, b *ingest.Batch) (ingest.Receipt, error) {
+	r := ingest.Receipt{IDs: map[ingest.Ref]ingest.MessageID{}, Known: map[ingest.Ref]ingest.Standing{}}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		next, at, fresh, err := s.enter(ctx, tx, own, b)
+		if err != nil {
+			return err
+		}
+		return s.write(ctx, tx, own, b, next, at, fresh, &r)
+	})
+	if errors.Is(err, errFenced) {
+		return ingest.Receipt{}, &ingest.Error{Op: "commit", Kind: ingest.KindFenced, Reason: ingest.ReasonInternal, Err: err}
+	}
+	if err != nil {
+		return ingest.Receipt{}, wrap("commit", err)
+	}
+	if r.Events > 0 {
+		s.signalRelay()
+	}
+	return r, s.fillKnown(ctx, own.Channel, b, &r)
+}
+
+var errFenced = errors.New("the channel has another owner")
+
+// enter takes the fence and the refs: one round trip. fresh holds the indices of the items that are ours to write.
+func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch) (next int64, at time.Time, fresh []int, err error) {
+	n := len(b.Items)
+	refs, standings, ids := make([]string, n), make([]int16, n), make([]*uuid.UUID, n)
+	contents, sizes, reasons, details := make([][]byte, n), make([]int64, n), make([]string, n), make([]string, n)
+	unsettled := make([]bool, n)
+	index := make(map[string]int, n)
+	now := time.Now()
+	for i := range b.Items {
+		it := &b.Items[i]
+		refs[i], standings[i], sizes[i], reasons[i], details[i] = it.Ref.String(), int16(it.Standing), it.Size, string(it.Reason), it.Detail
+		index[refs[i]] = i
+		unsettled[i] = it.Settle && (it.Standing == ingest.Stored || it.Standing == ingest.Duplicate)
+		if it.Content != (ingest.Digest{}) {
+			contents[i] = it.Content[:]
+		}
+		switch it.Standing {
+		case ingest.Stored:
+			id := newMessageID(now)
+			ids[i] = (*uuid.UUID)(&id)
+		case ingest.Duplicate:
+			ids[i] = (*uuid.UUID)(&it.Original)
+		}
+	}
+	batch := &pgx.Batch{}
+	fenced := true
+	batch.Queue(fenceSQL, pgx.NamedArgs{"channel": own.Channel, "owner": own.Replica, "epoch": own.Epoch}).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&next, &at}, func() error { fenced = false; return nil })
+		return err
+	})
+	taken := make([]bool, n)
+	if n > 0 {
+		batch.Queue(ledgerSQL, pgx.NamedArgs{"channel": own.Channel, "refs": refs, "standings": standings, "ids": ids,
+			"contents": contents, "sizes": sizes, "reasons": reasons, "details": details, "unsettled": unsettled}).Query(func(rows pgx.Rows) error {
+			var ref string
+			_, err := pgx.ForEachRow(rows, []any{&ref}, func() error { taken[index[ref]] = true; return nil })
+			return err
+		})
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return 0, at, nil, err
+	}
+	if fenced {
+		return 0, at, nil, errFenced
+	}
+	for i, ok := range taken {
+		if ok {
+			fresh = append(fresh, i)
+			if ids[i] != nil && b.Items[i].Standing == ingest.Stored {
+				b.Items[i].Original = ingest.MessageID(*ids[i])
+			}
+		}
+	}
+	return next, at, fresh, nil
+}
+
+// write adds messages, events and outbox rows in one round trip, then the octets by COPY.
+func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch, next int64, at time.Time, fresh []int, r *ingest.Receipt) error {
+	var m struct {
+		days     []time.Time
+		ids      []uuid.UUID
+		seqs     []int64
+		refs     []string
+		received []*time.Time
+		sizes    []int64
+		shas     [][]byte
+		mails    []string
+		bodies   []string
+	}
+	var e struct {
+		days     []time.Time
+		seqs     []int64
+		events   []uuid.UUID
+		messages []*uuid.UUID
+		types    []string
+		datas    []string
+	}
+	var raws []rawMessage
+	parser := 0
+	for _, i := range fresh {
+		it := &b.Items[i]
+		c := ingest.Committed{Channel: b.Channel, Sequence: next, At: at, Item: it}
+		event := uuid.UUID(newMessageID(at))
+		var message *uuid.UUID
+		if it.Standing == ingest.Stored {
+			c.ID = it.Original
+			// One arrival event for a message, ever: it bears the message's own id.
+			event = uuid.UUID(c.ID)
+			message = &event
+			r.IDs[it.Ref] = c.ID
+		}
+		seq := int64(0)
+		if it.Event != nil {
+			typ, data, err := it.Event(c)
+			if err != nil {
+				return err
+			}
+			seq = next
+			e.days = append(e.days, dayOf(ingest.MessageID(event)))
+			e.seqs = append(e.seqs, seq)
+			e.events = append(e.events, event)
+			e.messages = append(e.messages, message)
+			e.types = append(e.types, typ)
+			e.datas = append(e.datas, string(data))
+			if r.FirstSequence == 0 {
+				r.FirstSequence = seq
+			}
+			r.Events++
+			next++
+		}
+		if it.Standing == ingest.Stored {
+			mail := *it.Mail
+			mail.Text = ""
+			doc, err := json.Marshal(&mail)
+			if err != nil {
+				return err
+			}
+			sum := it.Octets.SHA256()
+			parser = it.Parser
+			m.days = append(m.days, dayOf(c.ID))
+			m.ids = append(m.ids, uuid.UUID(c.ID))
+			m.seqs = append(m.seqs, seq)
+			m.refs = append(m.refs, it.Ref.String())
+			m.received = append(m.received, timeOrNull(it.Received))
+			m.sizes = append(m.sizes, it.Octets.Size())
+			m.shas = append(m.shas, sum[:])
+			m.mails = append(m.mails, string(doc))
+			m.bodies = append(m.bodies, it.Mail.Text)
+			raws = append(raws, rawMessage{id: c.ID, octets: it.Octets})
+		}
+	}
+	batch := &pgx.Batch{}
+	base := pgx.NamedArgs{"channel": own.Channel, "epoch": own.Epoch, "owner": own.Replica, "at": at}
+	if len(m.ids) > 0 {
+		batch.Queue(messageSQL, with(base, pgx.NamedArgs{"parser": parser, "days": m.days, "ids": m.ids, "seqs": m.seqs, "refs": m.refs,
+			"received": m.received, "sizes": m.sizes, "shas": m.shas, "mails": m.mails, "bodies": m.bodies}))
+	}
+	if len(e.seqs) > 0 {
+		batch.Queue(eventSQL, with(base, pgx.NamedArgs{"days": e.days, "seqs": e.seqs, "events": e.events, "messages": e.messages,
+			"types": e.types, "datas": e.datas}))
+		batch.Queue(outboxSQL, pgx.NamedArgs{"bucket": bucketOf(own.Channel), "channel": own.Channel, "days": e.days, "seqs": e.seqs})
+	}
+	batch.Queue(advanceSQL, pgx.NamedArgs{"channel": own.Channel, "next": next, "folder": b.Cursor.Folder,
+		"validity": int64(b.Cursor.UIDValidity), "floor": int64(b.Cursor.Floor), "last": int64(b.Cursor.LastUID), "start": b.Start, "restart": b.Restart})
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	if len(raws) == 0 {
+		return nil
+	}
+	src := &pieces{messages: raws}
+	defer src.close()
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"raw"}, []string{"day", "message_id", "piece", "octets"}, src)
+	return err
+}
+
+// fillKnown finds the standing of the refs that were there already.
+func (s *Store) fillKnown(ctx context.Context, ch ingest.ChannelID, b *ingest.Batch, r *ingest.Receipt) error {
+	var refs []ingest.Ref
+	for i := range b.Items {
+		it := &b.Items[i]
+		if _, ok := r.IDs[it.Ref]; !ok && it.Standing == ingest.Stored {
+			refs = append(refs, it.Ref)
+		}
+	}
+	known, err := s.Known(ctx, ch, refs)
+	if known != nil {
+		r.Known = known
+	}
+	return err
+}
+
+func with(base, more pgx.NamedArgs) pgx.NamedArgs {
+	for k, v := range base {
+		more[k] = v
+	}
+	return more
+}
+
+// bucketOf spreads channels over the relay's buckets; the multiplier is the golden ratio's (Knuth, TAOCP 6.4).
+func bucketOf(ch ingest.ChannelID) int16 {
+	return int16(uint64(ch) * 0x9E3779B97F4A7C15 >> 58 % relayBuckets)
+}
+
+// newMessageID is a UUID of version 7 with the time t in milliseconds.
+func newMessageID(t time.Time) ingest.MessageID {
+	var id ingest.MessageID
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(t.UnixMilli()))
+	copy(id[:6], ms[2:])
+	rand.Read(id[6:])
+	id[6] = id[6]&0x0f | 0x70
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// dayOf is the partition day of an id: the UTC day of its time.
+func dayOf(id ingest.MessageID) time.Time {
+	var ms [8]byte
+	copy(ms[2:], id[:6])
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))).UTC().Truncate(24 * time.Hour)
+}
+
+type rawMessage struct {
+	id     ingest.MessageID
+	octets ingest.Octets
+}
+
+// pieces feeds messages to COPY, piece by piece, so that memory does not follow their size.
+type pieces struct {
+	messages []rawMessage
+	body     io.ReadCloser
+	piece    int
+	buf      []byte
+	n        int
+	last     bool // body has ended
+	err      error
+}
+
+// Next reads the next piece.
+func (p *pieces) Next() bool {
+	if p.buf == nil {
+		p.buf = make([]byte, pieceSize)
+	}
+	for {
+		if p.last {
+			p.close()
+			p.messages, p.piece, p.last = p.messages[1:], 0, false
+		}
+		if len(p.messages) == 0 {
+			return false
+		}
+		if p.body == nil {
+			if p.body, p.err = p.messages[0].octets.Open(); p.err != nil {
+				return false
+			}
+		}
+		n, err := io.ReadFull(p.body, p.buf)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			p.err = err
+			return false
+		}
+		p.last = err != nil
+		// An empty message has one empty piece, so that every message has a row.
+		if n > 0 || p.piece == 0 {
+			p.n = n
+			return true
+		}
+	}
+}
+
+// Values is the row of the piece that Next read.
+func (p *pieces) Values() ([]any, error) {
+	m := p.messages[0]
+	p.piece++
+	return []any{dayOf(m.id), uuid.UUID(m.id), int32(p.piece - 1), p.buf[:p.n]}, nil
+}
+
+// Err is what ended the feed early.
+func (p *pieces) Err() error { return p.err }
+
+func (p *pieces) close() {
+	if p.body != nil {
+		p.body.Close()
+		p.body = nil
+	}
+}

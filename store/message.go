@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mailintake/mailintake/control"
+	"github.com/mailintake/mailintake/ingest"
+)
+
+// The day of a message follows from its id, so that one partition is looked at, not all.
+const messageColumns = `select c.tenant, c.channel, m.message_id, m.seq, m.ref, m.received_at, m.stored_at, m.size, m.sha256, m.mail,
+  case when @text then m.body_text else left(m.body_text, 2000) end
+from message m join channel c using (channel_id) `
+
+func scanMessage(text bool) pgx.RowToFunc[control.Message] {
+	return func(row pgx.CollectableRow) (m control.Message, err error) {
+		var id [16]byte
+		var ref, body string
+		var received *time.Time
+		var sha, mail []byte
+		if err = row.Scan(&m.Tenant, &m.Channel, &id, &m.Sequence, &ref, &received, &m.Stored, &m.Size, &sha, &mail, &body); err != nil {
+			return m, err
+		}
+		m.ID, m.Received, m.SHA256 = id, timeOf(received), ingest.Digest(sha)
+		m.EventID = uuid.UUID(id).String() // the arrival event bears the message's id
+		m.Stored = m.Stored.UTC()
+		if m.Ref, err = ingest.ParseRef(ref); err != nil {
+			return m, err
+		}
+		if err = json.Unmarshal(mail, &m.Mail); err != nil {
+			return m, err
+		}
+		m.Preview = ingest.Preview(body)
+		if text {
+			m.Mail.Text = body
+		}
+		return m, nil
+	}
+}
+
+// Message reads one message with its text.
+func (s *Store) Message(ctx context.Context, tenant, channel string, id ingest.MessageID) (control.Message, error) {
+	rows, err := s.pool.Query(ctx, messageColumns+`where m.day = @day and m.message_id = @id and c.tenant = @tenant and c.channel = @channel`,
+		pgx.NamedArgs{"day": dayOf(id), "id": uuid.UUID(id), "tenant": tenant, "channel": channel, "text": true})
+	if err != nil {
+		return control.Message{}, controlError("message", err)
+	}
+	m, err := pgx.CollectExactlyOneRow(rows, scanMessage(true))
+	return m, controlError("message", err)
+}
+
+// Messages lists messages of one channel by sequence. The channel must exist: control looks it up first.
+func (s *Store) Messages(ctx context.Context, q control.MessageQuery) ([]control.Message, error) {
+	sql := messageColumns + `where m.channel_id = (select channel_id from channel where tenant = @tenant and channel = @channel)
+  and (@after = 0 or case when @desc then m.seq < @after else m.seq > @after end)
+  and (@since::timestamptz is null or m.received_at >= @since) and (@until::timestamptz is null or m.received_at < @until)
+  and (@msgid = '' or m.mail->>'MessageID' = @msgid)
+order by m.seq ` + direction(q.Descending) + ` limit @limit`
+	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs{"tenant": q.Tenant, "channel": q.Channel, "after": q.After, "desc": q.Descending,
+		"since": timeOrNull(q.Since), "until": timeOrNull(q.Until), "msgid": q.MessageID, "limit": q.Limit, "text": q.Text})
+	if err != nil {
+		return nil, controlError("messages", err)
+	}
+	list, err := pgx.CollectRows(rows, scanMessage(q.Text))
+	return list, controlError("messages", err)
+}
+
+const readRawSQL = `select r.piece, r.octets from raw r
+where r.day = @day and r.message_id = @id and r.piece between @first and @last
+  and exists (select from message m join channel c using (channel_id) where m.day = @day and m.message_id = @id and c.tenant = @tenant and c.channel = @channel)
+order by r.piece`
+
+// ReadRaw reads a part of the octets of a message.
+func (s *Store) ReadRaw(ctx context.Context, tenant, channel string, id ingest.MessageID, offset int64, limit int) ([]byte, error) {
+	first := offset / pieceSize
+	last := (offset + int64(limit) - 1) / pieceSize
+	rows, err := s.pool.Query(ctx, readRawSQL, pgx.NamedArgs{"day": dayOf(id), "id": uuid.UUID(id), "first": first, "last": last,
+		"tenant": tenant, "channel": channel})
+	if err != nil {
+		return nil, controlError("read raw", err)
+	}
+	var out []byte
+	found := false
+	var piece int64
+	var octets []byte
+	_, err = pgx.ForEachRow(rows, []any{&piece, &octets}, func() error {
+		found = true
+		if piece == first {
+			octets = octets[min(int64(len(octets)), offset-first*pieceSize):]
+		}
+		out = append(out, octets[:min(len(octets), limit-len(out))]...)
+		return nil
+	})
+	if err == nil && !found {
+		// Either behind the end, or there is no such message.
+		_, err = s.Message(ctx, tenant, channel, id)
+		return nil, err
+	}
+	return out, controlError("read raw", err)
+}

@@ -1,0 +1,173 @@
+// Package storetest gives every test a database of its own: a clone of a migrated template on a Postgres that lives as
+// long as the test binary.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+
+	"github.com/mailintake/mailintake/internal/embedded"
+	"github.com/mailintake/mailintake/store"
+	"github.com/mailintake/mailintake/store/seal"
+)
+
+// Run is the body of TestMain: it runs the tests, then stops the server and removes its data. It returns the exit status.
+func Run(m *testing.M) int {
+	code := m.Run()
+	shared.stop()
+	return code
+}
+
+// DB is one test's database.
+type DB struct {
+	*store.Store
+	URL    string
+	Sealer *seal.Sealer
+	Server *embedded.Postgres
+	t      testing.TB
+}
+
+// New makes a database for the test and drops it at its end. A machine without Postgres fails the test: nothing here
+// can be shown without one.
+func New(t testing.TB) *DB {
+	t.Helper()
+	srv, sealer, err := shared.start()
+	if err != nil {
+		t.Fatalf("no Postgres for the test: %v", err)
+	}
+	ctx := context.Background()
+	name := fmt.Sprintf("test_%d", shared.count.Add(1))
+	admin, err := pgx.Connect(ctx, srv.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(ctx)
+	if _, err := admin.Exec(ctx, `create database `+name+` template mailintake_template`); err != nil {
+		t.Fatal(err)
+	}
+	url := srv.DatabaseURL(name)
+	st, err := store.Open(ctx, store.Config{URL: url, Sealer: sealer, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		st.Close()
+		admin, err := pgx.Connect(ctx, srv.DSN())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer admin.Close(ctx)
+		if _, err := admin.Exec(ctx, `drop database `+name+` with (force)`); err != nil {
+			t.Error(err)
+		}
+	})
+	return &DB{Store: st, URL: url, Sealer: sealer, Server: srv, t: t}
+}
+
+// Exec runs a statement behind the store's back, to move what a test moves.
+func (db *DB) Exec(sql string, args ...any) int64 {
+	db.t.Helper()
+	conn, err := pgx.Connect(context.Background(), db.URL)
+	if err != nil {
+		db.t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	tag, err := conn.Exec(context.Background(), sql, args...)
+	if err != nil {
+		db.t.Fatalf("%s: %v", sql, err)
+	}
+	return tag.RowsAffected()
+}
+
+// Int runs a query that gives one number.
+func (db *DB) Int(sql string, args ...any) int64 {
+	db.t.Helper()
+	conn, err := pgx.Connect(context.Background(), db.URL)
+	if err != nil {
+		db.t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	var n int64
+	if err := conn.QueryRow(context.Background(), sql, args...).Scan(&n); err != nil {
+		db.t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// shared is the server of this test binary. It is the one piece of package state that a clone of a template needs: a
+// server for each test would cost half a second each.
+var shared servers
+
+type servers struct {
+	mu     sync.Mutex
+	dir    string
+	pg     *embedded.Postgres
+	sealer *seal.Sealer
+	err    error
+	count  atomic.Int64
+}
+
+func (s *servers) start() (*embedded.Postgres, *seal.Sealer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pg != nil || s.err != nil {
+		return s.pg, s.sealer, s.err
+	}
+	s.err = func() error {
+		handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+		if err != nil {
+			return err
+		}
+		if s.sealer, err = seal.New(handle); err != nil {
+			return err
+		}
+		if s.dir, err = os.MkdirTemp("", "mi-pg-"); err != nil {
+			return err
+		}
+		// The server runs as another user when the test runs as root, and must reach its folder.
+		if err := os.Chmod(s.dir, 0o755); err != nil {
+			return err
+		}
+		ctx := context.Background()
+		pg, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: s.dir + "/pg", Fast: true})
+		if err != nil {
+			return err
+		}
+		url, err := pg.CreateDatabase(ctx, "mailintake_template")
+		if err != nil {
+			return err
+		}
+		st, err := store.Open(ctx, store.Config{URL: url})
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		if _, err := st.Migrate(ctx); err != nil {
+			return err
+		}
+		s.pg = pg
+		return nil
+	}()
+	return s.pg, s.sealer, s.err
+}
+
+func (s *servers) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pg != nil {
+		s.pg.Kill()
+	}
+	if s.dir != "" {
+		os.RemoveAll(s.dir)
+	}
+}

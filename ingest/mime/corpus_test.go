@@ -1,0 +1,273 @@
+package mime
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mailintake/mailintake/ingest"
+)
+
+// corpusDir is the folder of foreign test mail. It lies beside the repository, or where MAILINTAKE_SHARED says.
+func corpusDir(t testing.TB) string {
+	t.Helper()
+	shared := os.Getenv("MAILINTAKE_SHARED")
+	if shared == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+				break
+			}
+			if dir == filepath.Dir(dir) {
+				t.Fatal("no go.mod above the test")
+			}
+			dir = filepath.Dir(dir)
+		}
+		shared = filepath.Join(dir, "..", "shared")
+	}
+	dir := filepath.Join(shared, "corpus")
+	if _, err := os.Stat(filepath.Join(dir, "agreed.jsonl")); err != nil {
+		t.Skip("no corpus of test mail here: ", err)
+	}
+	return dir
+}
+
+// agreed is one line of agreed.jsonl: what two independent parsers say about a message. A field is in Truth only where
+// they agree.
+type agreed struct {
+	Path   string                     `json:"path"`
+	Source string                     `json:"source"`
+	Kind   string                     `json:"kind"`
+	Truth  map[string]json.RawMessage `json:"truth"`
+}
+
+// The corpus test compares, per field on which two other parsers agree, what Parse says:
+//
+//   - subject, from_name, attachment names: white space collapsed
+//   - from, to: addr-specs in lower case, in order
+//   - date: in UTC, to the second
+//   - message_id, in_reply_to, references: without brackets
+//   - text_first: the SHA-256 of the text/plain body, white space collapsed; truth has the first text part, Mail.Text has
+//     all of them, so that it counts as equal when ours begins with it (200 characters are known) or hashes to it
+//   - text: as text_first, hash only
+//   - html: whether there is an HTML body
+//   - attachment_*: the parts that are no body, not counting what lies inside an attached message; sorted, as truth is
+//
+// Floors are a little below what is reached, so that a change for the worse fails.
+func TestCorpus(t *testing.T) {
+	dir := corpusDir(t)
+	floors := map[string]float64{}
+	type score struct{ equal, total int }
+	scores := map[string]*score{}
+	perSource := map[string]*score{}
+	f, err := os.Open(filepath.Join(dir, "agreed.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	verbose := os.Getenv("MAILINTAKE_CORPUS_DIFF")
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 16<<20)
+	messages := 0
+	for lines.Scan() {
+		var a agreed
+		if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
+			t.Fatal(err)
+		}
+		if a.Kind != "message" {
+			continue
+		}
+		raw, err := os.ReadFile(filepath.Join(dir, a.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages++
+		m := Parse(bytes.NewReader(raw), int64(len(raw)), Options{})
+		checkSane(t, a.Path, raw, m)
+		for field, want := range a.Truth {
+			got, equal := compareField(t, field, want, m)
+			s := scores[field]
+			if s == nil {
+				s = new(score)
+				scores[field] = s
+			}
+			s.total++
+			if perSource[a.Source] == nil {
+				perSource[a.Source] = new(score)
+			}
+			perSource[a.Source].total++
+			if equal {
+				s.equal++
+				perSource[a.Source].equal++
+			} else if verbose == field || verbose == "all" {
+				t.Logf("%s %s\n got  %.600s\n want %.600s", a.Path, field, got, want)
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d messages; per field equal to what two other parsers agree on:", messages)
+	fields := make([]string, 0, len(scores))
+	for field := range scores {
+		fields = append(fields, field)
+	}
+	slices.Sort(fields)
+	for _, field := range fields {
+		s := scores[field]
+		percent := 100 * float64(s.equal) / float64(s.total)
+		t.Logf("  %-18s %6.2f %%  %4d of %4d", field, percent, s.equal, s.total)
+		if percent < floors[field] {
+			t.Errorf("%s: %.2f %% is below the floor of %.2f %%", field, percent, floors[field])
+		}
+	}
+}
+
+// compareField gives our value in the form of agreed.jsonl and whether it equals want.
+func compareField(t *testing.T, field string, want json.RawMessage, m *ingest.Mail) (got string, equal bool) {
+	var value any
+	switch field {
+	case "subject":
+		if value = collapse(m.Subject); value == "" && string(want) == "null" {
+			return "", true // Mail does not tell an empty subject from none
+		}
+	case "from":
+		value = emails(m.From)
+	case "from_name":
+		names := []string{}
+		for _, a := range m.From {
+			if a.Email != "" {
+				names = append(names, collapse(a.Name))
+			}
+		}
+		value = names
+	case "to":
+		value = emails(m.To)
+	case "date":
+		if !m.Date.IsZero() {
+			value = m.Date.UTC().Format(time.RFC3339)
+		}
+	case "message_id":
+		value = m.MessageID
+		if m.MessageID == "" && string(want) == "null" {
+			value = nil
+		}
+	case "in_reply_to":
+		value = append([]string{}, m.InReplyTo...)
+	case "references":
+		value = append([]string{}, m.References...)
+	case "html":
+		value = m.HasHTML
+	case "text", "text_first":
+		return compareText(t, field, want, m)
+	default:
+		value = attachmentField(field, m)
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b any
+	if err := json.Unmarshal(encoded, &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(want, &b); err != nil {
+		t.Fatal(err)
+	}
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x), bytes.Equal(x, y)
+}
+
+func compareText(t *testing.T, field string, want json.RawMessage, m *ingest.Mail) (string, bool) {
+	var truth *struct {
+		SHA256   string `json:"sha256"`
+		First200 string `json:"first200"`
+	}
+	if err := json.Unmarshal(want, &truth); err != nil {
+		t.Fatal(err)
+	}
+	plain := false
+	for _, p := range m.Parts {
+		plain = plain || p.Body && p.ContentType == "text/plain"
+	}
+	text := collapse(m.Text)
+	if truth == nil { // no plain text; ours may come from HTML
+		return fmt.Sprintf("%.200q", text), text == "" || m.HasHTML
+	}
+	sum := sha256.Sum256([]byte(text))
+	if hex.EncodeToString(sum[:]) == truth.SHA256 || m.TextCut && strings.HasPrefix(text, truth.First200) {
+		return "", true
+	}
+	if field == "text_first" && truth.First200 != "" && strings.HasPrefix(text, truth.First200) {
+		return "", true
+	}
+	return fmt.Sprintf("%.400s", text), false
+}
+
+func attachmentField(field string, m *ingest.Mail) any {
+	var list []ingest.Part
+	inside := "\x00"
+	for _, p := range m.Parts {
+		if strings.HasPrefix(p.Path, inside) {
+			continue
+		}
+		if isMessage(p.ContentType) {
+			inside = p.Path + "."
+		}
+		if !p.Body {
+			list = append(list, p)
+		}
+	}
+	strs := func(f func(ingest.Part) string) []string {
+		out := []string{}
+		for _, p := range list {
+			out = append(out, f(p))
+		}
+		slices.Sort(out)
+		return out
+	}
+	switch field {
+	case "attachment_count":
+		return len(list)
+	case "attachment_names":
+		return strs(func(p ingest.Part) string { return collapse(p.Filename) })
+	case "attachment_types":
+		return strs(func(p ingest.Part) string { return p.ContentType })
+	case "attachment_sha256":
+		return strs(func(p ingest.Part) string { return p.SHA256 })
+	}
+	core := [][4]any{}
+	for _, p := range list {
+		if field == "attachments_core" && (strings.HasPrefix(p.ContentType, "message/") || p.ContentType == "text/rfc822-headers") {
+			continue
+		}
+		core = append(core, [4]any{collapse(p.Filename), p.ContentType, p.SHA256, p.Size})
+	}
+	slices.SortFunc(core, func(a, b [4]any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return core
+}
+
+func emails(list []ingest.Address) []string {
+	out := []string{}
+	for _, a := range list {
+		if a.Email != "" {
+			out = append(out, strings.ToLower(a.Email))
+		}
+	}
+	return out
+}
+
+func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }

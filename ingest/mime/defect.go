@@ -1,0 +1,43 @@
+package mime
+
+// The defects. A code is stored and shown; it is never renamed. Where is a part path, a header field, or empty for the
+// message as a whole.
+const (
+	ReadFailed         = "READ_FAILED"          // the octets could not be read to their end
+	HeaderMissing      = "HEADER_MISSING"       // no header; everything is body
+	HeaderUnended      = "HEADER_UNENDED"       // no empty line between header and body
+	HeaderLine         = "HEADER_LINE"          // a header line that is no field; left out
+	HeaderTooLong      = "HEADER_TOO_LONG"      // fields beyond the limit were left out
+	HeaderRaw8Bit      = "HEADER_RAW_8BIT"      // octets beyond ASCII, not UTF-8; a charset was assumed
+	EnvelopeLine       = "ENVELOPE_LINE"        // an mbox From_ line before the header
+	BareCR             = "BARE_CR"              // lines end with CR alone
+	DuplicateField     = "DUPLICATE_FIELD"      // the first one counts
+	EncodedWord        = "ENCODED_WORD"         // an encoded word that cannot be decoded; kept as it is
+	AddressBad         = "ADDRESS_BAD"          // an address that could be read in part or not at all
+	DateBad            = "DATE_BAD"             // a date that cannot be read
+	DateMissing        = "DATE_MISSING"         // no Date, RFC 5322 §3.6 requires one
+	FromMissing        = "FROM_MISSING"         // no From, RFC 5322 §3.6 requires one
+	MessageIDBad       = "MESSAGE_ID_BAD"       // not of the form <left@right>
+	ContentTypeBad     = "CONTENT_TYPE_BAD"     // no type/subtype; taken for text/plain or octets
+	EncodingUnknown    = "ENCODING_UNKNOWN"     // Content-Transfer-Encoding unknown or misspelt; see text
+	EncodingForbidden  = "ENCODING_FORBIDDEN"   // base64 or quoted-printable on a multipart, RFC 2045 §6.4; ignored
+	Base64Junk         = "BASE64_JUNK"          // octets that are not base64 were left out
+	Base64Padding      = "BASE64_PADDING"       // the last group is not complete
+	Base64Trailing     = "BASE64_TRAILING"      // text behind the end of base64 was left out
+	Base64None         = "BASE64_NONE"          // declared as base64 but plain; kept as it is
+	QuotedPrintableBad = "QUOTED_PRINTABLE_BAD" // an equals sign that encodes nothing; kept as it is
+	CharsetUnknown     = "CHARSET_UNKNOWN"      // the declared charset is not known; another was assumed
+	CharsetWrong       = "CHARSET_WRONG"        // octets that the declared charset does not have
+	BoundaryMissing    = "BOUNDARY_MISSING"     // a multipart that declares no usable boundary
+	BoundaryGuessed    = "BOUNDARY_GUESSED"     // a line was taken for the boundary that is not the declared one
+	BoundaryNeverSeen  = "BOUNDARY_NEVER_SEEN"  // a multipart without any part; read as text
+	MultipartUnclosed  = "MULTIPART_UNCLOSED"   // no closing boundary; the last part may be cut
+	PartAfterClose     = "PART_AFTER_CLOSE"     // parts behind the closing boundary; read as if it were not there
+	TooDeep            = "TOO_DEEP"             // nested beyond the limit; one opaque part
+	TooManyParts       = "TOO_MANY_PARTS"       // the rest is one opaque part
+	Uuencoded          = "UUENCODED"            // a uuencoded file in text or as a part; kept encoded
+	TNEF               = "TNEF"                 // a winmail.dat; kept as it is
+	FilenameUnsafe     = "FILENAME_UNSAFE"      // path separators or control characters in a file name
+	TooManyIdentifiers = "TOO_MANY_IDENTIFIERS" // identifiers were left out
+	NulRemoved         = "NUL_REMOVED"          // NUL characters in text
+)

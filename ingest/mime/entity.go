@@ -1,0 +1,320 @@
+package mime
+
+import (
+	"strings"
+
+	"github.com/mailintake/mailintake/ingest"
+)
+
+// entity is what a header says about the body below it.
+type entity struct {
+	contentType string // type/subtype, lower case
+	typed       bool   // the header has a usable Content-Type
+	params      params // of Content-Type
+	encoding    int    // of decoder
+	disposition string // lower case; empty if there is none
+	dispParams  params // of Content-Disposition
+	contentID   string
+}
+
+// endHeader makes a part, a multipart or a message of the header that was read, and begins its body.
+func (w *walker) endHeader() {
+	path, root := w.nextPath()
+	h := &w.hdr
+	top := len(w.frames) == 0 && w.prefix == ""
+	where := path
+	if top {
+		where = ""
+	}
+	w.headerDefects(where)
+	e := w.readEntity(where, top)
+	empty := len(h.raw) == 0
+
+	parent := &frame{}
+	if len(w.frames) > 0 {
+		parent = &w.frames[len(w.frames)-1]
+	}
+	if !e.typed && parent.digest && !empty {
+		e.contentType = "message/rfc822"
+	}
+	w.inHeader = false
+	w.bol = !h.midLine
+	w.entities++
+	lines := h.body()
+	group, attached := parent.group, parent.attached || w.attached
+
+	switch {
+	case w.entities > maxEntities || len(w.mail.Parts) >= maxParts:
+		// The rest of the message is one opaque part: no boundary counts any more.
+		w.defect(TooManyParts, "", "")
+		for i := range w.frames {
+			w.frames[i].boundary, w.frames[i].closed = nil, true
+		}
+		w.open = 0
+		w.leaf.start(w, part, identity)
+		w.leaf.index = w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream"})
+
+	case strings.HasPrefix(e.contentType, "multipart/") && !w.tooDeep(path):
+		if e.encoding != identity {
+			w.defect(EncodingForbidden, path, "")
+		}
+		w.pushMultipart(path, root, &e, group, attached)
+
+	case isMessage(e.contentType) && !w.tooDeep(path):
+		index := w.addPart(w.describe(path, &e))
+		if e.encoding == identity {
+			w.frames = append(w.frames, frame{path: path, part: index, sum: newTally(), attached: true})
+			w.frames[len(w.frames)-1].sum.write(lines)
+			w.inHeader = true
+			h.begin(true)
+			return
+		}
+		w.leaf.start(w, part, e.encoding)
+		w.leaf.index = index
+		w.leaf.sub = newWalker(w.parser, path+".", w.depth+len(w.frames)+1, minBuffer)
+		w.leaf.sub.attached = true
+
+	default:
+		p := w.describe(path, &e)
+		html := e.contentType == "text/html"
+		p.Body = !attached && isBodyText(&e)
+		w.leaf.start(w, part, e.encoding)
+		w.leaf.index = w.addPart(p)
+		w.leaf.silent = empty && len(w.frames) > 0
+		if p.Body {
+			w.leaf.keepText(html, p.Charset, group)
+		}
+		if p.ContentID != "" && e.disposition == "" && !p.Body {
+			if w.loose == nil {
+				w.loose = make(map[string][]int)
+			}
+			w.loose[p.ContentID] = append(w.loose[p.ContentID], w.leaf.index)
+		}
+	}
+	if lines != nil {
+		w.leaf.replay(lines, w.eol)
+	}
+}
+
+// headerDefects notes what was wrong with the lines of a header.
+func (w *walker) headerDefects(where string) {
+	h := &w.hdr
+	if h.full {
+		w.defect(HeaderTooLong, where, "")
+	}
+	if h.junk > 0 {
+		w.defect(HeaderLine, where, "")
+	}
+	if h.envelope {
+		w.defect(EnvelopeLine, where, "")
+	}
+	if h.suspect >= 0 {
+		if len(h.fields) == 0 {
+			w.defect(HeaderMissing, where, "")
+		} else {
+			w.defect(HeaderUnended, where, "")
+		}
+	}
+}
+
+// tooDeep tells whether another level is beyond the limit.
+func (w *walker) tooDeep(path string) bool {
+	if w.depth+len(w.frames) < maxDepth {
+		return false
+	}
+	w.defect(TooDeep, path, "")
+	return true
+}
+
+// pushMultipart begins a multipart. Until its first boundary shows, what comes may turn out to be all it holds.
+func (w *walker) pushMultipart(path string, root bool, e *entity, group int, attached bool) {
+	f := frame{path: path, multipart: true, group: group, attached: attached}
+	if root {
+		// RFC 9051 §6.4.5.1: the parts of a message are numbered below the message, not below its multipart.
+		f.path = ""
+		if len(w.frames) > 0 {
+			f.path = w.frames[len(w.frames)-1].path
+		}
+	}
+	switch e.contentType {
+	case "multipart/digest":
+		f.digest = true
+	case "multipart/alternative":
+		w.groups++
+		f.group = w.groups
+	}
+	if b := strings.TrimRight(e.params.get("boundary"), " \t"); b != "" && len(b) <= maxBoundary {
+		f.boundary = []byte(b)
+	} else {
+		w.defect(BoundaryMissing, w.place(f.path), "")
+	}
+	w.frames = append(w.frames, f)
+	w.open++
+	w.leaf.start(w, preamble, e.encoding)
+	if !attached && !w.attached {
+		w.leaf.keepText(false, e.params.get("charset"), 0)
+	}
+}
+
+// addPart lists a part and gives its index.
+func (w *walker) addPart(p ingest.Part) int {
+	w.mail.Parts = append(w.mail.Parts, p)
+	return len(w.mail.Parts) - 1
+}
+
+// describe is what the header alone says about a part.
+func (w *walker) describe(path string, e *entity) ingest.Part {
+	name, unsafe := w.filename(e)
+	if unsafe {
+		w.defect(FilenameUnsafe, path, name)
+	}
+	if e.contentType == "application/ms-tnef" || strings.EqualFold(name, "winmail.dat") {
+		w.defect(TNEF, path, "")
+	}
+	return ingest.Part{
+		Path:        path,
+		ContentType: e.contentType,
+		Charset:     shorten(clean(e.params.get("charset")), 100),
+		Filename:    name,
+		ContentID:   e.contentID,
+		Inline:      e.disposition == "inline",
+	}
+}
+
+// isMessage tells types whose body is a message with a header of its own.
+func isMessage(contentType string) bool {
+	return contentType == "message/rfc822" || contentType == "message/global" || contentType == "message/news"
+}
+
+// isBodyText tells body text from attachments: text that a mail client shows without being asked. A file name alone
+// makes no attachment.
+func isBodyText(e *entity) bool {
+	return (e.contentType == "text/plain" || e.contentType == "text/html") && e.disposition != "attachment"
+}
+
+// readEntity reads the fields that say what the body is. The first of each counts (as in most mail clients); of the
+// message itself the other fields are read too.
+func (w *walker) readEntity(where string, top bool) entity {
+	h := &w.hdr
+	var e entity
+	var name [64]byte
+	var seen [4]bool
+	first := func(i int, field string) bool {
+		if seen[i] {
+			w.defect(DuplicateField, where, field)
+			return false
+		}
+		seen[i] = true
+		return true
+	}
+	for _, f := range h.fields {
+		n := h.name(f, &name)
+		if len(n) < 10 || n[0] != 'c' {
+			continue
+		}
+		switch string(n) {
+		case "content-type":
+			if first(0, "Content-Type") {
+				value := h.value(f)
+				e.contentType, e.params = parseParams(value)
+				if e.contentType, e.typed = cleanType(e.contentType); !e.typed && value != "" {
+					w.defect(ContentTypeBad, where, value)
+				}
+			}
+		case "content-transfer-encoding":
+			if first(1, "Content-Transfer-Encoding") {
+				value := h.value(f)
+				var known bool
+				if e.encoding, known = parseEncoding(value); !known {
+					w.defect(EncodingUnknown, where, value)
+				}
+			}
+		case "content-disposition":
+			if first(2, "Content-Disposition") {
+				var d string
+				d, e.dispParams = parseParams(h.value(f))
+				e.disposition = strings.ToLower(d)
+				if e.disposition != "inline" && e.disposition != "" {
+					e.disposition = "attachment" // unknown ones are attachments, RFC 2183 §2.8
+				}
+			}
+		case "content-id":
+			if first(3, "Content-ID") {
+				e.contentID = contentID(h.value(f))
+			}
+		}
+	}
+	if e.contentType == "" {
+		e.contentType = "text/plain" // RFC 2045 §5.2
+	}
+	if top {
+		w.declared = e.params.get("charset")
+		w.readFields()
+	}
+	return e
+}
+
+// cleanType makes type/subtype of what stands before the parameters. ok is false where that has not the form.
+func cleanType(s string) (contentType string, ok bool) {
+	if i := strings.IndexAny(s, " \t(,"); i >= 0 {
+		s = s[:i]
+	}
+	s = strings.ToLower(s)
+	main, sub, slash := strings.Cut(s, "/")
+	if !slash || !isToken(main) || !isToken(sub) || len(s) > 255 {
+		// RFC 2045 §5.2 lets a reader take text for text; "text" and "html" alone are common mistakes.
+		switch s {
+		case "html":
+			return "text/html", false
+		case "multipart":
+			return "multipart/mixed", false
+		}
+		if main == "text" || s == "" || s == "plain" {
+			return "text/plain", false
+		}
+		if main == "multipart" {
+			return "multipart/mixed", false
+		}
+		return "application/octet-stream", false
+	}
+	return s, true
+}
+
+// parseEncoding reads Content-Transfer-Encoding. known is false where it is not as RFC 2045 §6.1 writes it.
+func parseEncoding(s string) (encoding int, known bool) {
+	t := strings.ToLower(s)
+	if i := strings.IndexAny(t, "; \t(,"); i >= 0 {
+		t = t[:i]
+	}
+	t = strings.Trim(t, `"'`)
+	exact := len(t) == len(s)
+	switch t {
+	case "base64":
+		return base64Encoding, exact
+	case "quoted-printable":
+		return quotedPrintable, exact
+	case "7bit", "8bit", "binary", "":
+		return identity, exact
+	case "base-64", "b64", "b", "x-base64":
+		return base64Encoding, false
+	case "quoted_printable", "quotedprintable", "quoted", "q", "qp":
+		return quotedPrintable, false
+	}
+	return identity, false
+}
+
+// contentID is the identifier without its brackets, RFC 2392.
+func contentID(s string) string {
+	if i := strings.IndexByte(s, '<'); i >= 0 {
+		s = s[i+1:]
+		if j := strings.IndexByte(s, '>'); j >= 0 {
+			s = s[:j]
+		}
+	}
+	return shorten(clean(strings.TrimSpace(s)), maxMessageID)
+}
+
+// addTextPart lists the body of a multipart that has no parts.
+func (w *walker) addTextPart(path string) int {
+	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Charset: w.leaf.body.charset})
+}

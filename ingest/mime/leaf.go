@@ -1,0 +1,141 @@
+package mime
+
+// What a leaf does with its octets.
+const (
+	discard  = iota // an epilogue, or nothing
+	preamble        // what comes before the first boundary: text if none follows
+	part            // a part, listed
+)
+
+// leaf decodes, counts, hashes and, for text, keeps the body of one part. A walker has one and uses it again.
+type leaf struct {
+	walker *walker
+	kind   int
+	index  int // in Mail.Parts
+	sum    *tally
+	decode decoder
+	sub    *walker // reads an encoded message
+	silent bool    // not listed when empty
+
+	keep    bool
+	html    bool
+	body    body
+	limit   int // octets that are still kept
+	held    [2]byte
+	heldLen int // of a line end that belongs to the boundary if one follows
+}
+
+// start begins a leaf of a kind; encoding is one of decoder's.
+func (l *leaf) start(w *walker, kind, encoding int) {
+	sum := l.sum
+	if sum == nil {
+		sum = newTally()
+	} else {
+		sum.reset()
+	}
+	l.decode.begin(encoding, w.eol, l)
+	*l = leaf{walker: w, kind: kind, sum: sum, decode: l.decode}
+}
+
+// keepText keeps the octets for the text of the message.
+func (l *leaf) keepText(html bool, charset string, group int) {
+	p := l.walker.parser
+	l.keep, l.html = true, html
+	l.limit = maxKeptOctets - len(p.kept)
+	if html {
+		l.limit = min(l.limit, maxHTMLOctets)
+	} else {
+		l.limit = min(l.limit, maxPlainOctets-p.plain)
+	}
+	l.limit = max(l.limit, 0)
+	l.body = body{start: len(p.kept), charset: charset, html: html, group: group}
+}
+
+// replay takes lines that were taken for header first.
+func (l *leaf) replay(lines []byte, eol byte) {
+	n := len(lines)
+	if n > 0 && lines[n-1] == eol {
+		n--
+		if n > 0 && eol == '\n' && lines[n-1] == '\r' {
+			n--
+		}
+	}
+	l.write(lines[:n])
+	l.heldLen = copy(l.held[:], lines[n:])
+}
+
+func (l *leaf) write(p []byte) {
+	if l.kind == discard || len(p) == 0 {
+		return
+	}
+	if l.heldLen > 0 {
+		l.decode.write(l.held[:l.heldLen])
+		l.heldLen = 0
+	}
+	l.decode.write(p)
+}
+
+// decoded takes octets out of the decoder.
+func (l *leaf) decoded(p []byte) {
+	l.sum.add(p)
+	if l.sub != nil {
+		l.sub.Write(p)
+	}
+	if !l.keep {
+		return
+	}
+	if len(p) > l.limit {
+		p, l.body.cut = p[:l.limit], true
+	}
+	l.limit -= len(p)
+	l.walker.kept = append(l.walker.kept, p...)
+}
+
+// promote makes a part of a preamble.
+func (l *leaf) promote(path string) {
+	l.kind = part
+	l.index = l.walker.addTextPart(path)
+}
+
+// finish ends the leaf; drop says that the line end which is held back belongs to a boundary.
+func (l *leaf) finish(drop bool) {
+	w := l.walker
+	switch l.kind {
+	case discard:
+		return
+	case preamble:
+		if l.keep {
+			w.kept = w.kept[:l.body.start]
+		}
+		l.kind = discard
+		return
+	}
+	if l.heldLen > 0 && !drop {
+		l.decode.write(l.held[:l.heldLen])
+	}
+	l.decode.finish()
+	l.kind = discard
+	parts := w.mail.Parts
+	path := parts[l.index].Path
+	for code, seen := range l.decode.defects {
+		if seen {
+			w.defect(decoderDefects[code], path, "")
+		}
+	}
+	if l.sub != nil {
+		l.sub.scan(true)
+		parts = w.mail.Parts
+	}
+	if l.silent && l.sum.size == 0 {
+		w.mail.Parts = parts[:l.index]
+		return
+	}
+	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
+	if l.keep {
+		l.body.end = len(w.kept)
+		if !l.html {
+			w.plain += l.body.end - l.body.start
+		}
+		w.bodies = append(w.bodies, l.body)
+	}
+}

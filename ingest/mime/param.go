@@ -1,0 +1,260 @@
+package mime
+
+import (
+	"strings"
+)
+
+const maxParams = 100
+
+// params are the parameters of Content-Type or Content-Disposition, RFC 2045 §5.1, names in lower case. The first of a
+// name counts.
+type params []param
+
+type param struct{ name, value string }
+
+func (p params) get(name string) string {
+	for i := range p {
+		if p[i].name == name {
+			return p[i].value
+		}
+	}
+	return ""
+}
+
+// parseParams splits a field in its value and its parameters as far as they can be made out: values without quotes may
+// hold spaces, quotes may be missing at the end, separators may be doubled.
+func parseParams(s string) (value string, list params) {
+	i := strings.IndexByte(s, ';')
+	if i < 0 {
+		return strings.TrimSpace(s), nil
+	}
+	value, s = strings.TrimSpace(s[:i]), s[i+1:]
+	for len(list) < maxParams {
+		s = strings.TrimLeft(s, "; \t")
+		if s == "" {
+			break
+		}
+		i := strings.IndexAny(s, "=;")
+		if i < 0 {
+			break
+		}
+		if s[i] == ';' { // a word without a value
+			s = s[i+1:]
+			continue
+		}
+		name := strings.ToLower(strings.TrimSpace(s[:i]))
+		s = strings.TrimLeft(s[i+1:], " \t")
+		var v string
+		if strings.HasPrefix(s, `"`) {
+			v, s = cutQuoted(s)
+			if i := strings.IndexByte(s, ';'); i >= 0 {
+				s = s[i+1:]
+			} else {
+				s = ""
+			}
+		} else {
+			v, s, _ = strings.Cut(s, ";")
+			v = strings.TrimSpace(v)
+			if strings.HasSuffix(v, ")") { // a comment behind a token, RFC 2045 §5.1
+				if i := strings.Index(v, " ("); i > 0 && name != "filename" && name != "name" {
+					v = v[:i]
+				}
+			}
+		}
+		if isToken(name) && list.get(name) == "" {
+			list = append(list, param{name, v})
+		}
+	}
+	return value, list
+}
+
+// cutQuoted reads a quoted string at the beginning of s. Where the closing quote is missing it ends at the semicolon.
+// A backslash quotes only what needs it, so that Windows paths survive.
+func cutQuoted(s string) (value, rest string) {
+	var b []byte
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"':
+			if b == nil {
+				return s[1:i], s[i+1:]
+			}
+			return string(b), s[i+1:]
+		case c == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
+			if b == nil {
+				b = append(make([]byte, 0, len(s)), s[1:i]...)
+			}
+			i++
+			b = append(b, s[i])
+		case b != nil:
+			b = append(b, c)
+		}
+	}
+	value, rest, _ = strings.Cut(s[1:], ";")
+	return strings.TrimSpace(value), rest
+}
+
+// isToken tells tokens of RFC 2045 §5.1, a little wider.
+func isToken(s string) bool {
+	if s == "" {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?=`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// extended reads a parameter that RFC 2231 may have split and encoded: name*, name*0, name*0*, name*1 …; ok is false
+// if there is none of these.
+func (p params) extended(name string, fallback func(raw []byte) string) (value string, ok bool) {
+	if v := p.get(name + "*"); v != "" {
+		charset, raw := extendedValue(v)
+		return decodeParam(raw, charset, fallback), true
+	}
+	var pieces [maxParams]*param
+	n := 0
+	for i := range p {
+		rest, found := strings.CutPrefix(p[i].name, name+"*")
+		if !found {
+			continue
+		}
+		rest = strings.TrimSuffix(rest, "*")
+		if at, ok := smallNumber(rest); ok && at < maxParams && pieces[at] == nil {
+			pieces[at] = &p[i]
+			n++
+		}
+	}
+	if n == 0 {
+		return "", false
+	}
+	// Some senders count from 1.
+	at := 0
+	if pieces[0] == nil {
+		at = 1
+	}
+	var raw []byte
+	charset, encoded := "", false
+	for first := true; at < maxParams && pieces[at] != nil; at++ {
+		v := pieces[at].value
+		if strings.HasSuffix(pieces[at].name, "*") {
+			encoded = true
+			if first {
+				var octets []byte
+				charset, octets = extendedValue(v)
+				raw = append(raw, octets...)
+			} else {
+				raw = append(raw, percent(v)...)
+			}
+		} else {
+			raw = append(raw, v...)
+		}
+		first = false
+	}
+	if raw == nil {
+		return "", false
+	}
+	if !encoded {
+		return fallback(raw), true
+	}
+	return decodeParam(raw, charset, fallback), true
+}
+
+func smallNumber(s string) (int, bool) {
+	if s == "" || len(s) > 3 {
+		return 0, false
+	}
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n, true
+}
+
+// extendedValue splits charset'language'octets, RFC 2231 §4.
+func extendedValue(s string) (charset string, raw []byte) {
+	if parts := strings.SplitN(s, "'", 3); len(parts) == 3 {
+		return parts[0], percent(parts[2])
+	}
+	return "", percent(s)
+}
+
+func decodeParam(raw []byte, charset string, fallback func([]byte) string) string {
+	if charset != "" {
+		if s, ok := decodeCharset(raw, charset); ok {
+			return s
+		}
+	}
+	return fallback(raw)
+}
+
+// percent decodes %XX; what is not of that form stays.
+func percent(s string) []byte {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if hi, lo := unhex(s[i+1]), unhex(s[i+2]); hi != 0xff && lo != 0xff {
+				out = append(out, hi<<4|lo)
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return out
+}
+
+// filename is the name of a part: filename*, filename, name*, name. unsafe says that something was taken out of it.
+func (w *walker) filename(e *entity) (name string, unsafe bool) {
+	fallback := func(raw []byte) string { return w.headerText(string(raw), "") }
+	for _, source := range []struct {
+		list params
+		name string
+	}{{e.dispParams, "filename"}, {e.params, "name"}} {
+		if source.list == nil {
+			continue
+		}
+		v, ok := source.list.extended(source.name, fallback)
+		if !ok {
+			v = fallback([]byte(source.list.get(source.name)))
+		}
+		if v != "" {
+			return safeName(v)
+		}
+	}
+	return "", false
+}
+
+// safeName takes out of a file name what could do harm as one: directories, control and direction characters.
+func safeName(s string) (name string, unsafe bool) {
+	s = clean(s)
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case r == '/' || r == '\\':
+			return '_'
+		case r == '\t' || r == '\n' || r == '\r':
+			return ' '
+		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f:
+			return -1
+		}
+		return r
+	}, s)
+	unsafe = name != s
+	name = strings.TrimSpace(name)
+	if strings.Trim(name, ".") == "" && name != "" {
+		return "_", true
+	}
+	if len(name) > maxFilename {
+		// The extension says what the file is; it stays.
+		ext := ""
+		if i := strings.LastIndexByte(name, '.'); i >= 0 && len(name)-i <= 20 {
+			ext = name[i:]
+		}
+		name = shorten(name, maxFilename-len(ext)) + ext
+	}
+	return name, unsafe
+}

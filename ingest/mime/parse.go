@@ -1,0 +1,158 @@
+// Package mime reads a stored message (RFC 5322, RFC 2045 to 2049) into an ingest.Mail.
+//
+// It is total: any octets give a Mail, and what is broken is listed in its defects. It is bounded: every octet is looked
+// at a fixed number of times, and memory does not grow with the message. It is pure: the only input is the reader, and
+// the same octets give the same Mail.
+//
+// The octets pass once through a walker, which finds lines and boundaries, into leaves, which decode, count and hash
+// them. go-message supplies the character sets; its part reader is not used, because it lets every octet pass every
+// level of nesting and gives up a message for one bad line.
+package mime
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/mailintake/mailintake/ingest"
+)
+
+// Version is the version of the parser. It is stored with what the parser made of a message and rises whenever the same
+// octets may give another Mail, so that messages can be parsed again.
+const Version = 1
+
+// The limits of one message. What lies beyond them is kept as one opaque part or left out, and flagged by a defect.
+const (
+	maxDepth      = 20        // multiparts and messages around one part
+	maxParts      = 500       // leaves
+	maxEntities   = 1000      // leaves and what holds them
+	maxHeader     = 256 << 10 // octets of one header, of the message or of a part
+	maxFields     = 1000      // fields of one header
+	maxBoundary   = 998       // octets; RFC 2046 §5.1.1 allows 70
+	maxReferences = 100       // message identifiers of References
+	maxMessageID  = 998       // octets; a line can have no more, RFC 5322 §2.1.1
+	maxFilename   = 255       // octets, as file systems have it
+	maxDefects    = 100
+
+	// Octets of body parts that are kept until the end of the message, to be decoded to text. HTML shrinks when its
+	// tags go, so that it may be longer.
+	maxPlainOctets = 2 * ingest.MaxText
+	maxHTMLOctets  = 4 * ingest.MaxText
+	maxKeptOctets  = 6 * ingest.MaxText
+
+	maxBoundaryLine = maxBoundary + 100 // octets, with padding and line end; a longer line is no boundary
+
+	// Octets of a walker's buffer. How large it is must not change what is read: no decision looks further than the
+	// smallest one.
+	minBuffer = 4 << 10
+	maxBuffer = 32 << 10
+)
+
+// Options are the settings of a channel that parsing depends on.
+type Options struct {
+	// FallbackCharset is assumed for text that names no usable charset and is not UTF-8. Empty, or a name that is not
+	// known, means windows-1252.
+	FallbackCharset string
+}
+
+// Parse reads a message of about size octets from r up to its end; size is a hint and may be 0. It never fails: where
+// the message is broken it keeps what it could read and lists defects. An error of r ends the message there, with
+// defect READ_FAILED.
+func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
+	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset}
+	if _, ok := lookup(p.fallback); !ok {
+		p.fallback = "windows-1252"
+	}
+	w := newWalker(p, "", 0, int(min(max(size+1, minBuffer), maxBuffer)))
+	p.kept = make([]byte, 0, min(max(size, 0), 8<<10))
+	for empty := 0; ; {
+		n, err := r.Read(w.space())
+		w.end += n
+		if n > 0 {
+			empty = 0
+		} else if empty++; empty > 100 && err == nil {
+			err = io.ErrNoProgress
+		}
+		// A short message is read whole before the first look: that is quicker and tells its kind of line ends.
+		if err == nil && !w.full() {
+			continue
+		}
+		if err != nil {
+			if err != io.EOF {
+				p.defect(ReadFailed, "", err.Error())
+			}
+			break
+		}
+		w.scan(false)
+	}
+	w.scan(true)
+	p.finish()
+	return p.mail
+}
+
+// parser is what all walkers of one message share.
+type parser struct {
+	mail     *ingest.Mail
+	fallback string // charset of text that names none; known
+	declared string // charset that the message's own Content-Type names
+	entities int
+	kept     []byte           // octets of body parts, decoded from their transfer encoding
+	plain    int              // octets of kept that are plain text
+	bodies   []body           // what lies in kept
+	groups   int              // multipart/alternative seen
+	loose    map[string][]int // by Content-ID, parts without disposition
+}
+
+// body is one body part in parser.kept.
+type body struct {
+	start, end int
+	charset    string // as declared
+	html       bool
+	cut        bool // the part was longer
+	group      int  // the multipart/alternative it lies in; 0 for none
+}
+
+// defect notes what is wrong, once per code and place.
+func (p *parser) defect(code, where, text string) {
+	if len(p.mail.Defects) >= maxDefects {
+		return
+	}
+	for _, d := range p.mail.Defects {
+		if d.Code == code && d.Where == where {
+			return
+		}
+	}
+	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(text), 200)})
+}
+
+// finish makes the text and settles what depends on the whole message.
+func (p *parser) finish() {
+	p.chooseText()
+	p.markInline()
+}
+
+// markInline finds the parts without disposition that HTML refers to by Content-ID, RFC 2392.
+func (p *parser) markInline() {
+	if len(p.loose) == 0 {
+		return
+	}
+	left := maxParts
+	for _, b := range p.bodies {
+		if !b.html {
+			continue
+		}
+		for rest := p.kept[b.start:b.end]; left > 0; left-- {
+			i := bytes.Index(rest, []byte("cid:"))
+			if i < 0 {
+				break
+			}
+			rest = rest[i+len("cid:"):]
+			n := bytes.IndexAny(rest[:min(len(rest), 256)], "\"'> )\r\n\t")
+			if n < 0 {
+				continue
+			}
+			for _, part := range p.loose[string(rest[:n])] {
+				p.mail.Parts[part].Inline = true
+			}
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package mime
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/mailintake/mailintake/ingest"
+)
+
+// chooseText makes Mail.Text of the body parts in the order of the message. Of a multipart/alternative the plain text
+// is taken, and the HTML only where there is no plain text.
+func (p *parser) chooseText() {
+	plain := make(map[int]bool)
+	for _, b := range p.bodies {
+		if b.group > 0 && !b.html && len(bytes.TrimSpace(p.kept[b.start:b.end])) > 0 {
+			plain[b.group] = true
+		}
+	}
+	var out string
+	for _, b := range p.bodies {
+		if b.html && len(bytes.TrimSpace(p.kept[b.start:b.end])) > 0 {
+			p.mail.HasHTML = true
+		}
+		if b.html && plain[b.group] && b.group > 0 || !b.html && b.group > 0 && !plain[b.group] {
+			continue
+		}
+		s := p.bodyText(b)
+		p.mail.TextCut = p.mail.TextCut || b.cut
+		switch {
+		case strings.TrimSpace(s) == "":
+			continue
+		case out == "":
+			out = s
+		case len(out) < ingest.MaxText:
+			if !strings.HasSuffix(out, "\n") {
+				out += "\n"
+			}
+			out += s
+		default:
+			p.mail.TextCut = true
+		}
+	}
+	if len(out) > ingest.MaxText {
+		p.mail.TextCut = true
+		out = shorten(out, ingest.MaxText)
+	}
+	p.mail.Text = out
+}
+
+// bodyText is one body part as plain text with LF line ends.
+func (p *parser) bodyText(b body) string {
+	raw := p.kept[b.start:b.end]
+	note := func(code, text string) { p.defect(code, "", text) }
+	declared := b.charset
+	if b.html {
+		if _, known := lookup(declared); !known {
+			if meta := metaCharset(raw); meta != "" {
+				if _, known := lookup(meta); known {
+					declared = meta
+				}
+			}
+		}
+	}
+	if b.cut {
+		// The cut may have gone through a character; UTF-8 can tell.
+		for i := 0; i < 3 && len(raw) > 0 && raw[len(raw)-1] >= 0x80; i++ {
+			if hasWholeEnd(raw) {
+				break
+			}
+			raw = raw[:len(raw)-1]
+		}
+	}
+	s := p.decodeText(raw, declared, note)
+	if strings.IndexByte(s, 0) >= 0 {
+		p.defect(NulRemoved, "", "")
+	}
+	if b.html {
+		var cut bool
+		s, cut = htmlText(s, ingest.MaxText)
+		p.mail.TextCut = p.mail.TextCut || cut
+		return clean(s)
+	}
+	s = unixLines(clean(s))
+	if hasUuencode(s) {
+		p.defect(Uuencoded, "", "")
+	}
+	return s
+}
+
+// hasWholeEnd tells whether the last character of raw is whole in UTF-8.
+func hasWholeEnd(raw []byte) bool {
+	for n := 1; n <= 4 && n <= len(raw); n++ {
+		c := raw[len(raw)-n]
+		if c >= 0xc0 {
+			return n == 2 && c < 0xe0 || n == 3 && c < 0xf0 && c >= 0xe0 || n == 4 && c >= 0xf0
+		}
+	}
+	return false
+}
+
+// unixLines makes LF of all line ends.
+func unixLines(s string) string {
+	if strings.IndexByte(s, '\r') < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for {
+		i := strings.IndexByte(s, '\r')
+		if i < 0 {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:i])
+		if i+1 == len(s) || s[i+1] != '\n' {
+			b.WriteByte('\n')
+		}
+		s = s[i+1:]
+	}
+}
+
+// hasUuencode looks for the first line of a uuencoded file: "begin", a mode, a name.
+func hasUuencode(s string) bool {
+	for at := 0; ; {
+		i := strings.Index(s[at:], "begin ")
+		if i < 0 {
+			return false
+		}
+		i += at
+		at = i + len("begin ")
+		if i > 0 && s[i-1] != '\n' {
+			continue
+		}
+		mode, _, found := strings.Cut(s[at:min(len(s), at+10)], " ")
+		if n, ok := smallNumber(mode); found && ok && n >= 100 {
+			return true
+		}
+	}
+}

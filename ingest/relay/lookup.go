@@ -1,0 +1,103 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// isForeign reports whether a read failed because of a message that is not ours.
+func isForeign(err error) bool { return errors.Is(err, errForeign) }
+
+// reader asks the stream's leader for single messages. A direct get could be answered by a replica that lags.
+type reader struct {
+	nc      *nats.Conn
+	timeout time.Duration
+}
+
+const codeNoMessage = 10037
+
+// errForeign is a message on a lane's subjects that is not one of our events.
+var errForeign = errors.New("not an event of mailintake")
+
+// last returns the end of the lane that the wildcard covers; the zero tail if it is empty.
+func (r *reader) last(ctx context.Context, wildcard string) (tail, error) {
+	return r.get(ctx, map[string]any{"last_by_subj": wildcard})
+}
+
+// next returns the first event of the lane at or after a position; the zero tail if there is none.
+func (r *reader) next(ctx context.Context, wildcard string, position uint64) (tail, error) {
+	return r.get(ctx, map[string]any{"next_by_subj": wildcard, "seq": max(position, 1)})
+}
+
+func (r *reader) get(ctx context.Context, request map[string]any) (tail, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return tail{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	m, err := r.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+StreamName, body)
+	if err != nil {
+		return tail{}, fmt.Errorf("read the stream: %w", err)
+	}
+	var answer struct {
+		Error   *refusal `json:"error"`
+		Message *struct {
+			Subject string `json:"subject"`
+			Seq     uint64 `json:"seq"`
+			Header  []byte `json:"hdrs"`
+		} `json:"message"`
+	}
+	switch err := json.Unmarshal(m.Data, &answer); {
+	case err != nil:
+		return tail{}, fmt.Errorf("read the stream: unreadable answer: %w", err)
+	case answer.Error != nil && answer.Error.ErrCode == codeNoMessage:
+		return tail{seen: time.Now()}, nil
+	case answer.Error != nil:
+		return tail{}, fmt.Errorf("read the stream: %w", answer.Error)
+	case answer.Message == nil:
+		return tail{}, errors.New("read the stream: an answer without a message")
+	}
+	end := tail{position: answer.Message.Seq, seen: time.Now()}
+	header, err := nats.DecodeHeadersMsg(answer.Message.Header)
+	if err == nil {
+		end.sequence, err = strconv.ParseInt(header.Get(headerSequence), 10, 64)
+	}
+	if err != nil || end.sequence < 1 {
+		return tail{}, fmt.Errorf("message %d of stream %s on %s is %w; remove it (nats stream rmm %[2]s %[1]d)",
+			answer.Message.Seq, StreamName, answer.Message.Subject, errForeign)
+	}
+	end.replayID = header.Get(headerReplay)
+	end.eventID = strings.TrimSuffix(header.Get(headerMsgID), "/"+end.replayID)
+	return end, nil
+}
+
+// find returns the first event of the lane whose sequence is at least the given one, searching between two
+// positions; end must be the lane's end. It needs about log2(end-from) reads because sequences rise with positions.
+func (r *reader) find(ctx context.Context, wildcard string, sequence int64, from uint64, end tail) (tail, error) {
+	found := end
+	lo, hi := from, end.position // the answer lies in [lo, hi]
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		at, err := r.next(ctx, wildcard, mid)
+		if err != nil {
+			return tail{}, err
+		}
+		switch {
+		case at.position == 0 || at.position > hi: // removed meanwhile, or published after end was read
+			hi = mid
+		case at.sequence < sequence:
+			lo = at.position + 1
+		default:
+			found, hi = at, mid
+		}
+	}
+	return found, nil
+}

@@ -50,8 +50,9 @@ func (s *Replays) Create(ctx context.Context, actor string, c CreateReplay) (ing
 		return ingest.Replay{}, precondition("RESOURCE_DELETED", c.Channel, c.Channel+" is deleted; undelete it first")
 	case !ch.Settings.Enabled && c.Kind != ingest.ReplayEvents:
 		return ingest.Replay{}, precondition("CHANNEL_DISABLED", c.Channel, c.Channel+" is disabled, so its mailbox is not read; enable it first")
-	case !ch.Settings.Protocol.IsIMAP() && (c.Range.FirstUID != 0 || c.Range.LastUID != 0):
-		return ingest.Replay{}, Invalid(Violation{"replay.range.first_uid", fmt.Sprintf("must be empty with %s, which has no UIDs", ch.Settings.Protocol)})
+	}
+	if vs := checkProtocol(c, ch.Settings.Protocol); len(vs) > 0 {
+		return ingest.Replay{}, Invalid(vs...)
 	}
 	r, err := s.Store.CreateReplay(ctx, ingest.Replay{
 		Tenant: tenant, Channel: channel, ChannelID: ch.ID, Kind: c.Kind, Range: c.Range, DryRun: c.DryRun, RequestedBy: actor,
@@ -97,6 +98,22 @@ func checkReplay(c CreateReplay) []Violation {
 	}
 	if !r.Until.IsZero() && !r.Since.Before(r.Until) {
 		bad("range.end_time", "must be after start_time")
+	}
+	return vs
+}
+
+// checkProtocol reports what a range selects by and the channel's protocol does not have: POP3 lists neither UIDs nor
+// times of arrival (RFC 1939 §5).
+func checkProtocol(c CreateReplay, p ingest.Protocol) []Violation {
+	if p.IsIMAP() || c.Kind != ingest.ReplayFetch {
+		return nil
+	}
+	var vs []Violation
+	if c.Range.FirstUID != 0 || c.Range.LastUID != 0 {
+		vs = append(vs, Violation{"replay.range.first_uid", fmt.Sprintf("must be empty with %s, which has no UIDs; fetch all instead", p)})
+	}
+	if !c.Range.Since.IsZero() || !c.Range.Until.IsZero() {
+		vs = append(vs, Violation{"replay.range.start_time", fmt.Sprintf("must be empty with %s, which lists no times of arrival; fetch all instead", p)})
 	}
 	return vs
 }

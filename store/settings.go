@@ -97,7 +97,7 @@ func (s *Store) sealPassword(resource string, p ingest.Secret) ([]byte, error) {
 const channelSQL = `select c.channel_id, c.uid::text, c.tenant, c.channel, c.display_name, c.email_address, c.enabled, c.description, c.labels, c.script,
   c.protocol, c.host, c.port, c.starttls, c.tls_server_name, c.tls_ca_pem, c.username, c.password is not null, c.folder, c.poll_interval,
   c.initial_sync, c.initial_sync_time, c.settlement, c.max_message_bytes, c.revision, c.create_time, c.update_time, c.delete_time,
-  s.folder, s.uid_validity, s.floor_uid, s.last_uid, coalesce(s.owner::text, ''), s.next_seq,
+  s.folder, s.uid_validity, s.floor_uid, s.last_uid, s.started, coalesce(s.owner::text, ''), s.next_seq,
   case when c.enabled and c.delete_time is null then h.state else @disabled end, h.reason, h.server_text, h.hint, h.detail, h.since,
   h.failures, h.auth_failures, h.last_attempt, h.last_success, h.next_attempt, h.backlog, h.visit,
   (select count(*) from ledger l where l.channel_id = c.channel_id and l.standing = 3),
@@ -106,20 +106,20 @@ from channel c join channel_state s using (channel_id) join channel_status h usi
 
 func scanChannel(row pgx.CollectableRow) (c control.Channel, err error) {
 	st, h := &c.Settings, &c.Health
-	var syncSince, deleted, lastAttempt, lastSuccess, nextAttempt *time.Time
+	var syncSince, deleted, started, lastAttempt, lastSuccess, nextAttempt *time.Time
 	var validity, floor, last int64
 	var labels, visit []byte
 	err = row.Scan(&c.ID, &c.UID, &c.Tenant, &c.Channel, &st.DisplayName, &st.EmailAddress, &st.Enabled, &st.Description, &labels, &st.Script,
 		&st.Protocol, &st.Host, &st.Port, &st.StartTLS, &st.TLSServerName, &st.TLSCAPEM, &st.Username, &c.PasswordSet, &st.Folder, &st.PollInterval,
 		&st.InitialSync, &syncSince, &st.Settlement, &st.MaxMessageBytes, &c.Revision, &c.Created, &c.Updated, &deleted,
-		&c.Cursor.Folder, &validity, &floor, &last, &c.Owner, &c.NextSequence,
+		&c.Cursor.Folder, &validity, &floor, &last, &started, &c.Owner, &c.NextSequence,
 		&h.State, &h.Reason, &h.ServerText, &h.Hint, &h.Detail, &h.Since,
 		&h.Failures, &h.AuthFailures, &lastAttempt, &lastSuccess, &nextAttempt, &h.Backlog, &visit, &c.Deferred, &c.Quarantined)
 	if err != nil {
 		return c, err
 	}
 	c.Cursor.UIDValidity, c.Cursor.Floor, c.Cursor.LastUID = uint32(validity), uint32(floor), uint32(last)
-	st.SyncSince, c.Deleted = timeOf(syncSince), timeOf(deleted)
+	st.SyncSince, c.Deleted, c.Started = timeOf(syncSince), timeOf(deleted), timeOf(started)
 	h.LastAttempt, h.LastSuccess, h.NextAttempt = timeOf(lastAttempt), timeOf(lastSuccess), timeOf(nextAttempt)
 	return c, errors.Join(json.Unmarshal(labels, &st.Labels), json.Unmarshal(visit, &h.Visit))
 }

@@ -35,6 +35,7 @@ func TestCreateReplayRefuses(t *testing.T) {
 		{"sequences to fetch", "imap", fetch, &mailintakev1.Replay_Range{FirstSequence: 1}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.first_sequence"},
 		{"UIDs of events", "imap", events, &mailintakev1.Replay_Range{LastUid: 1}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.first_uid"},
 		{"UIDs over POP3", "pop", fetch, &mailintakev1.Replay_Range{FirstUid: 1}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.first_uid"},
+		{"dates over POP3", "pop", fetch, &mailintakev1.Replay_Range{EndTime: now}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.start_time"},
 		{"range to retry", "imap", retry, &mailintakev1.Replay_Range{StartTime: now}, codes.InvalidArgument, "INVALID_FIELD", "replay.range"},
 		{"UIDs upside down", "imap", fetch, &mailintakev1.Replay_Range{FirstUid: 5, LastUid: 4}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.last_uid"},
 		{"sequences upside down", "imap", events, &mailintakev1.Replay_Range{FirstSequence: 5, LastSequence: 4}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.last_sequence"},

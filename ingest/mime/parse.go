@@ -22,16 +22,17 @@ const Version = 1
 
 // The limits of one message. What lies beyond them is kept as one opaque part or left out, and flagged by a defect.
 const (
-	maxDepth      = 20        // multiparts and messages around one part
-	maxParts      = 500       // leaves
-	maxEntities   = 1000      // leaves and what holds them
-	maxHeader     = 256 << 10 // octets of one header, of the message or of a part
-	maxFields     = 1000      // fields of one header
-	maxBoundary   = 998       // octets; RFC 2046 §5.1.1 allows 70
-	maxReferences = 100       // message identifiers of References
-	maxMessageID  = 998       // octets; a line can have no more, RFC 5322 §2.1.1
-	maxFilename   = 255       // octets, as file systems have it
-	maxDefects    = 100
+	maxDepth       = 20        // multiparts and messages around one part
+	maxParts       = 500       // leaves
+	maxEntities    = 1000      // leaves and what holds them
+	maxHeader      = 256 << 10 // octets of one header, of the message or of a part
+	maxFields      = 1000      // fields of one header
+	maxBoundary    = 998       // octets; RFC 2046 §5.1.1 allows 70
+	maxReferences  = 100       // message identifiers of References
+	maxMessageID   = 998       // octets; a line can have no more, RFC 5322 §2.1.1
+	maxFilename    = 255       // octets, as file systems have it
+	maxDefects     = 100
+	maxSameDefects = 10
 
 	// Octets of body parts that are kept until the end of the message, to be decoded to text. HTML shrinks when its
 	// tags go, so that it may be longer.
@@ -111,17 +112,20 @@ type body struct {
 	group      int  // the multipart/alternative it lies in; 0 for none
 }
 
-// defect notes what is wrong, once per code and place.
+// defect notes what is wrong, once per code and place, and a code that many parts have no more than maxSameDefects times.
 func (p *parser) defect(code, where, text string) {
 	if len(p.mail.Defects) >= maxDefects {
 		return
 	}
+	same := 0
 	for _, d := range p.mail.Defects {
-		if d.Code == code && d.Where == where {
-			return
+		if d.Code == code {
+			if same++; d.Where == where || same == maxSameDefects {
+				return
+			}
 		}
 	}
-	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(text), 200)})
+	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(shorten(text, 600)), 200)})
 }
 
 // finish makes the text and settles what depends on the whole message.

@@ -80,6 +80,10 @@ func (v *visit) fetch(ctx context.Context, b *batch) error {
 		missing, err := v.sess.Fetch(ctx, part, func(a ingest.Arrival) error { return v.take(b, a) })
 		oversize := false
 		for r, why := range missing {
+			// What was cut off with the connection is not the message's fault; it stays open.
+			if err != nil && ingest.KindOf(why) == ingest.KindTemporary {
+				continue
+			}
 			b.missing[r] = why
 			oversize = oversize || ingest.KindOf(why) == ingest.KindTooLarge
 		}

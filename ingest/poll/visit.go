@@ -140,8 +140,16 @@ func (v *visit) close(ctx context.Context, well bool) error {
 // settle settles stored refs and records it.
 func (v *visit) settle(ctx context.Context, refs []ingest.Ref) error {
 	how := v.ch.Mailbox.Settlement
-	if how == ingest.SettleLeave || len(refs) == 0 {
+	if len(refs) == 0 {
 		return nil
+	}
+	if how == ingest.SettleLeave {
+		if v.ch.Mailbox.Protocol.IsIMAP() {
+			return nil
+		}
+		// QUIRK: a POP3 server that announces EXPIRE 0 (RFC 2449 §6.7) may delete at QUIT whatever was retrieved, so
+		// the session must know what is stored before it may say QUIT.
+		return v.sess.Settle(ctx, refs, how)
 	}
 	if err := v.sess.Settle(ctx, refs, how); err != nil {
 		return err

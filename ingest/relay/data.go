@@ -132,8 +132,9 @@ func (k *cutter) note(field string) {
 }
 
 func (k *cutter) string(field, s string) string {
-	short := clean(s, k.text)
-	if len(short) < len(s) {
+	whole := strings.ToValidUTF8(s, "\uFFFD")
+	short := clean(whole, k.text)
+	if len(short) < len(whole) {
 		k.note(field)
 	}
 	return short

@@ -101,50 +101,58 @@ func Scan(ctx context.Context, nc *nats.Conn, from, to uint64, each func(Entry) 
 	return err
 }
 
-// read runs an ordered consumer: without follow until the end as it was at the start, or until to.
+// readPatience is how long no message may come before the stream's leader is asked whether there is one.
+const readPatience = time.Second
+
+// read runs an ordered consumer: without follow until the end as it was at the start, or until to. Where the end is
+// must come from the leader: a consumer may live on a replica that lags and believes that it has delivered everything.
 func read(ctx context.Context, nc *nats.Conn, config jetstream.OrderedConsumerConfig, follow bool, to uint64, each func(jetstream.Msg, Entry) error) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
 	}
-	stream, err := js.Stream(ctx, StreamName)
-	if err != nil {
-		if ctx.Err() != nil {
+	filter := SubjectPrefix + ">"
+	if len(config.FilterSubjects) > 0 {
+		filter = config.FilterSubjects[0]
+	}
+	leader := reader{nc: nc, timeout: DefaultTimeout}
+	end := uint64(0)
+	if !follow {
+		last, err := leader.raw(ctx, map[string]any{"last_by_subj": filter})
+		if err != nil {
+			return ended(ctx, err)
+		}
+		if last == nil || last.Seq < config.OptStartSeq || config.OptStartTime != nil && last.Time.Before(*config.OptStartTime) {
 			return nil
 		}
-		return fmt.Errorf("stream %s: %w", StreamName, err)
-	}
-	end := to
-	if last := stream.CachedInfo().State.LastSeq; !follow && (end == 0 || end > last) {
-		end = last
-	}
-	if !follow && (end == 0 || config.OptStartSeq > end) {
-		return nil
-	}
-	consumer, err := stream.OrderedConsumer(ctx, config)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
+		end = last.Seq
+		if to > 0 {
+			end = min(end, to)
 		}
-		return fmt.Errorf("read stream %s: %w", StreamName, err)
 	}
-	if info := consumer.CachedInfo(); !follow && info != nil && info.NumPending == 0 {
-		return nil
+	consumer, err := js.OrderedConsumer(ctx, StreamName, config)
+	if err != nil {
+		return ended(ctx, fmt.Errorf("read stream %s: %w", StreamName, err))
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(2000))
 	if err != nil {
-		return fmt.Errorf("read stream %s: %w", StreamName, err)
+		return ended(ctx, fmt.Errorf("read stream %s: %w", StreamName, err))
 	}
 	defer messages.Stop()
+	at := config.OptStartSeq // everything before is read
 	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
+		m, err := next(ctx, messages)
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat): // the consumer is made anew
-			continue
 		case err != nil:
-			return fmt.Errorf("read stream %s: %w", StreamName, err)
+			return ended(ctx, fmt.Errorf("read stream %s: %w", StreamName, err))
+		case m == nil && follow:
+			continue
+		case m == nil: // is the end still there, or was it removed meanwhile?
+			rest, err := leader.raw(ctx, map[string]any{"next_by_subj": filter, "seq": max(at, 1)})
+			if err == nil && (rest == nil || rest.Seq > end) {
+				return nil
+			}
+			continue
 		}
 		meta, err := m.Metadata()
 		if err != nil {
@@ -156,10 +164,35 @@ func read(ctx context.Context, nc *nats.Conn, config jetstream.OrderedConsumerCo
 		if err := each(m, entryOf(m, meta)); err != nil {
 			return err
 		}
-		if !follow && (meta.Sequence.Stream == end || meta.NumPending == 0) {
+		at = meta.Sequence.Stream + 1
+		if !follow && at > end {
 			return nil
 		}
 	}
+}
+
+// next waits for a message; nil means that none came for a while.
+func next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	wait, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	m, err := messages.Next(jetstream.NextContext(wait))
+	switch {
+	case err == nil:
+		return m, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case wait.Err() != nil, errors.Is(err, jetstream.ErrNoHeartbeat): // after the latter the consumer is made anew
+		return nil, nil
+	}
+	return nil, err
+}
+
+// ended is nil when err came from the end of ctx.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // entryOf reads subject and headers. What is not one of our events has no sequence.

@@ -37,46 +37,59 @@ func (r *reader) next(ctx context.Context, wildcard string, position uint64) (ta
 }
 
 func (r *reader) get(ctx context.Context, request map[string]any) (tail, error) {
-	body, err := json.Marshal(request)
-	if err != nil {
-		return tail{}, err
+	m, err := r.raw(ctx, request)
+	if err != nil || m == nil {
+		return tail{seen: time.Now()}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
-	m, err := r.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+StreamName, body)
-	if err != nil {
-		return tail{}, fmt.Errorf("read the stream: %w", err)
-	}
-	var answer struct {
-		Error   *refusal `json:"error"`
-		Message *struct {
-			Subject string `json:"subject"`
-			Seq     uint64 `json:"seq"`
-			Header  []byte `json:"hdrs"`
-		} `json:"message"`
-	}
-	switch err := json.Unmarshal(m.Data, &answer); {
-	case err != nil:
-		return tail{}, fmt.Errorf("read the stream: unreadable answer: %w", err)
-	case answer.Error != nil && answer.Error.ErrCode == codeNoMessage:
-		return tail{seen: time.Now()}, nil
-	case answer.Error != nil:
-		return tail{}, fmt.Errorf("read the stream: %w", answer.Error)
-	case answer.Message == nil:
-		return tail{}, errors.New("read the stream: an answer without a message")
-	}
-	end := tail{position: answer.Message.Seq, seen: time.Now()}
-	header, err := nats.DecodeHeadersMsg(answer.Message.Header)
+	end := tail{position: m.Seq, seen: time.Now()}
+	header, err := nats.DecodeHeadersMsg(m.Header)
 	if err == nil {
 		end.sequence, err = strconv.ParseInt(header.Get(headerSequence), 10, 64)
 	}
 	if err != nil || end.sequence < 1 {
 		return tail{}, fmt.Errorf("message %d of stream %s on %s is %w; remove it (nats stream rmm %[2]s %[1]d)",
-			answer.Message.Seq, StreamName, answer.Message.Subject, errForeign)
+			m.Seq, StreamName, m.Subject, errForeign)
 	}
 	end.replayID = header.Get(headerReplay)
 	end.eventID = strings.TrimSuffix(header.Get(headerMsgID), "/"+end.replayID)
 	return end, nil
+}
+
+// stored is a message as the stream's leader hands it out.
+type stored struct {
+	Subject string    `json:"subject"`
+	Seq     uint64    `json:"seq"`
+	Header  []byte    `json:"hdrs"`
+	Time    time.Time `json:"time"`
+}
+
+// raw asks for one message; nil if there is none.
+func (r *reader) raw(ctx context.Context, request map[string]any) (*stored, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	m, err := r.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+StreamName, body)
+	if err != nil {
+		return nil, fmt.Errorf("read the stream: %w", err)
+	}
+	var answer struct {
+		Error   *refusal `json:"error"`
+		Message *stored  `json:"message"`
+	}
+	switch err := json.Unmarshal(m.Data, &answer); {
+	case err != nil:
+		return nil, fmt.Errorf("read the stream: unreadable answer: %w", err)
+	case answer.Error != nil && answer.Error.ErrCode == codeNoMessage:
+		return nil, nil
+	case answer.Error != nil:
+		return nil, fmt.Errorf("read the stream: %w", answer.Error)
+	case answer.Message == nil:
+		return nil, errors.New("read the stream: an answer without a message")
+	}
+	return answer.Message, nil
 }
 
 // find returns the first event of the lane whose sequence is at least the given one, searching between two

@@ -580,7 +580,8 @@ type Replay_Range struct {
 	FirstSequence int64 `protobuf:"varint,3,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
 	// Last event sequence, included. EVENTS only.
 	LastSequence int64 `protobuf:"varint,4,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
-	// FETCH: the mail server received the message at or after this time. EVENTS: the event is of this time or later.
+	// FETCH: the mail server received the message at or after this time; over IMAP only, POP3 lists no times. EVENTS: the
+	// event is of this time or later.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// The same, before this time.
 	EndTime       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`

@@ -202,7 +202,7 @@ const stepEventsSQL = `with r as (select position from replay where replay_id = 
 waiting as (select count(*) n from outbox where replay_id = @id),
 next as (select e.day, e.seq from event e, r, waiting where ` + replayRangeSQL + ` and e.seq > r.position and waiting.n < @ahead and not @dry order by e.seq limit @step),
 put as (insert into outbox (bucket, channel_id, day, seq, replay_id) select @bucket, @channel, day, seq, @id::uuid from next order by seq),
-moved as (update replay set position = coalesce((select max(seq) from next), position) from r where replay_id = @id returning replay.position)
+moved as (update replay set position = coalesce((select max(seq) from next), replay.position) from r where replay_id = @id returning replay.position)
 select (select count(*) from event e where ` + replayRangeSQL + `),
   (select count(*) from event e, moved where ` + replayRangeSQL + ` and e.seq <= moved.position),
   (select count(*) from next) + (select n from waiting)

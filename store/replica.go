@@ -282,6 +282,13 @@ func (s *Store) leave(ctx context.Context, id ingest.ReplicaID) error {
 	return wrap("leave", err)
 }
 
+// EndReplicas declares all replicas dead. It is for a process that knows itself to be the only one, because the database
+// is its own child: what an earlier life owned is free at once and not after the TTL.
+func (s *Store) EndReplicas(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `delete from replica`)
+	return wrap("end replicas", err)
+}
+
 const claimBucketsSQL = `with live as (select count(*) n from replica where relays and heartbeat_at > now() - @ttl::interval),
 mine as (select count(*) n from relay_bucket where owner = @id),
 orphan as (

@@ -68,10 +68,7 @@ func (c *channelCreateCmd) Run(ctx context.Context, con *console, cl *client) er
 		if err != nil {
 			return cl.failed("create channel "+c.ID, err)
 		}
-		return cl.printer(con).one(created, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "created %s, which is %s\n", created.GetName(), created.GetState())
-			return err
-		})
+		return cl.printChannel(con, "created", created)
 	})
 }
 

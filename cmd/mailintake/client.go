@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,6 +38,9 @@ type remote struct {
 	TLS      bool   `group:"Connection" name:"tls" help:"Connect with TLS."`
 	CA       string `group:"Connection" name:"ca" env:"MAILINTAKE_CA" type:"path" help:"Certificates to trust instead of the system's, PEM; implies TLS." placeholder:"FILE"`
 	Insecure bool   `group:"Connection" help:"Connect without TLS to a server that is not on this machine."`
+
+	// only, if set, is the one certificate that the server may show, in DER, whatever name it is for.
+	only []byte
 }
 
 // client is what every command has that talks to the service.
@@ -94,6 +98,10 @@ func (r *remote) dial() (*grpc.ClientConn, error) {
 				return nil, &usageError{fmt.Sprintf("--ca: %s holds no certificate in PEM form", r.CA)}
 			}
 		}
+		if r.only != nil {
+			config.InsecureSkipVerify = true // the check is another one: the server's certificate must be this very one
+			config.VerifyConnection = r.isOnly
+		}
 		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(config)))
 	}
 	conn, err := grpc.NewClient(addr, options...)
@@ -101,6 +109,13 @@ func (r *remote) dial() (*grpc.ClientConn, error) {
 		return nil, &usageError{fmt.Sprintf("--server: %v", err)}
 	}
 	return conn, nil
+}
+
+func (r *remote) isOnly(s tls.ConnectionState) error {
+	if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, r.only) {
+		return errors.New("the server shows another certificate than the one it is configured with; restart it to take up the new one")
+	}
+	return nil
 }
 
 // loopbackHost reports whether host:port stays on this machine.
@@ -222,7 +237,7 @@ func (e *callError) Error() string {
 		}
 	}
 	if len(fields) == 0 {
-		fmt.Fprintf(&b, "%s: %s", e.what, plain(e.status.Message()))
+		fmt.Fprintf(&b, "%s: %s", e.what, plain(cause(e.status.Message())))
 	} else {
 		fmt.Fprintf(&b, "%s: the request is not valid:", e.what)
 		for _, f := range fields {
@@ -233,6 +248,19 @@ func (e *callError) Error() string {
 		b.WriteString("\n" + hint)
 	}
 	return b.String()
+}
+
+// cause takes out of a transport error what the network said: the rest of the sentence is about gRPC.
+func cause(text string) string {
+	_, desc, ok := strings.Cut(text, `desc = "`)
+	if !ok {
+		return text
+	}
+	desc = strings.TrimSuffix(desc, `"`)
+	for _, layer := range []string{"transport: ", "Error while dialing: ", "authentication handshake failed: ", "failed to write client preface: "} {
+		desc = strings.TrimPrefix(desc, layer)
+	}
+	return desc
 }
 
 // fieldName is a field without the resource that the command is about anyway.

@@ -263,7 +263,15 @@ func sharedDir(t testing.TB) string {
 	return dir
 }
 
-func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+// runMain makes the test binary behave as the program, so that a test can kill it.
+const runMain = "MAILINTAKE_TEST_RUN_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+	}
+	os.Exit(storetest.Run(m))
+}
 
 func TestDovecotToStream(t *testing.T) {
 	t.Parallel()

@@ -187,8 +187,10 @@ func (s *service) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if s.cfg.embedded {
-		_, err := s.store.Migrate(ctx)
-		return err
+		if _, err := s.store.Migrate(ctx); err != nil {
+			return err
+		}
+		return s.store.EndReplicas(ctx)
 	}
 	if _, _, err := s.store.Ping(ctx); err != nil {
 		return err

@@ -55,6 +55,10 @@ S: * FLAGS (a]b {
 S: * 1 FETCH (UID 11 BODY[] {3}
 S: a\r\n)
 S: $ OK`, got: map[uint32]string{11: "a\r\n"}},
+		{name: "octets as they are", uids: []uint32{11}, script: `C: UID FETCH 11 .*
+S: * 1 FETCH (UID 11 BODY[] {40}
+S: a\0b\rc\nd\xff\xfe\r\n.\r\n$ OK done\r\n* 1 EXPUNGE\r\n))
+S: $ OK done`, got: map[uint32]string{11: "a\x00b\rc\nd\xff\xfe\r\n.\r\nT3 OK done\r\n* 1 EXPUNGE\r\n)"}},
 		{name: "split over two responses", uids: []uint32{11, 12, 13}, script: all + `
 S: * 1 FETCH (UID 11 INTERNALDATE "20-Nov-2026 12:00:00 +0000" FLAGS ())
 S: * 1 FETCH (UID 11 BODY[] {1}

@@ -199,11 +199,14 @@ func (f *fetched) body() (done bool, err error) {
 		}
 		f.delivered = true
 		n := int64(len(text))
-		return true, f.sink.hand(&arrival{fetched: f, src: strings.NewReader(text), left: n, size: n})
+		return true, f.sink.hand(&arrival{fetched: f, src: &quotedBody{strings.NewReader(text)}, left: n, size: n})
 	}
 	g.unread()
 	return false, g.value(nil) // NIL, or whatever it is
 }
+
+// quotedBody is a body that came as a quoted string.
+type quotedBody struct{ io.Reader }
 
 // arrival is a message on its way to the caller of Fetch. Read is called by the caller's goroutine while the reader
 // goroutine waits.

@@ -165,7 +165,8 @@ func (g *guard) tagged(first byte) error {
 	tag, rest, _ := strings.Cut(string(first)+line, " ")
 	status, text, _ := strings.Cut(rest, " ")
 	r := parseResult(status, text)
-	if _, err := strconv.ParseUint(strings.TrimPrefix(tag, "T"), 10, 63); tag[0] != 'T' || err != nil {
+	number, ours := strings.CutPrefix(tag, "T")
+	if _, err := strconv.ParseUint(number, 10, 63); !ours || err != nil {
 		return violation(fmt.Sprintf("a line that is no response: %.60q", string(first)+line))
 	}
 	if r.status != "OK" && r.status != "NO" && r.status != "BAD" {

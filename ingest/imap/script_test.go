@@ -71,7 +71,7 @@ func play(conn net.Conn, script string) error {
 		text = strings.TrimPrefix(text, " ")
 		switch kind {
 		case "S":
-			text = strings.NewReplacer("$ ", tag+" ", `\r`, "\r", `\n`, "\n", `\0`, "\x00").Replace(text)
+			text = strings.NewReplacer("$ ", tag+" ", `\r`, "\r", `\n`, "\n", `\0`, "\x00", `\xff`, "\xff", `\xfe`, "\xfe").Replace(text)
 			if _, err := io.WriteString(conn, text+"\r\n"); err != nil {
 				return nil // the client gave up, as many scripts want
 			}

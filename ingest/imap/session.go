@@ -68,7 +68,7 @@ func (s *session) failure(op string, err error) error {
 	cause := s.conn.Err()
 	refusal, refused := errors.AsType[*goimap.Error](err)
 	switch bye := s.guard.farewell(); {
-	case cause == nil && refused && refusal != nil:
+	case refused && refusal != nil: // even if the server closed the connection right behind it
 		return s.guard.lastResult().error(op)
 	case bye != nil:
 		e := bye.error(op)

@@ -35,6 +35,10 @@ type addressReader struct {
 // list reads all addresses; again allows one more look into what was encoded as a whole.
 func (a *addressReader) list(again bool) []ingest.Address {
 	for i := 0; i < len(a.s); {
+		if len(a.out) == maxAddresses {
+			a.defect(TooManyAddresses, a.field, "")
+			return a.out
+		}
 		c := a.s[i]
 		switch {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':

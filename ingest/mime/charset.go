@@ -48,8 +48,9 @@ func lookup(name string) (canonical string, ok bool) {
 	case "ks_c_5601-1987", "ks_c_5601", "ksc5601", "cp949", "uhc", "x-windows-949":
 		return "euc-kr", true
 	}
-	if e, err := htmlindex.Get(name); err == nil && e != encoding.Replacement {
-		return name, true
+	if e, err := htmlindex.Get(name); err == nil {
+		// Browsers refuse some charsets by a decoder that gives U+FFFD alone; go-message knows one of these.
+		return name, e != encoding.Replacement || name == "hz-gb-2312"
 	}
 	if rest, found := strings.CutPrefix(name, "cp125"); found {
 		return "windows-125" + rest, true

@@ -47,10 +47,9 @@ func corpusDir(t testing.TB) string {
 // agreed is one line of agreed.jsonl: what two independent parsers say about a message. A field is in Truth only where
 // they agree.
 type agreed struct {
-	Path   string                     `json:"path"`
-	Source string                     `json:"source"`
-	Kind   string                     `json:"kind"`
-	Truth  map[string]json.RawMessage `json:"truth"`
+	Path  string                     `json:"path"`
+	Kind  string                     `json:"kind"`
+	Truth map[string]json.RawMessage `json:"truth"`
 }
 
 // The corpus test compares, per field on which two other parsers agree, what Parse says:
@@ -61,17 +60,22 @@ type agreed struct {
 //   - message_id, in_reply_to, references: without brackets
 //   - text_first: the SHA-256 of the text/plain body, white space collapsed; truth has the first text part, Mail.Text has
 //     all of them, so that it counts as equal when ours begins with it (200 characters are known) or hashes to it
-//   - text: as text_first, hash only
+//   - text: as text_first, hash only; where truth says that there is no plain text, ours must be empty or come from HTML
 //   - html: whether there is an HTML body
 //   - attachment_*: the parts that are no body, not counting what lies inside an attached message; sorted, as truth is
 //
-// Floors are a little below what is reached, so that a change for the worse fails.
+// Every difference must be listed in corpusExceptions with its reason, and floors lie a little below what is reached.
+// MAILINTAKE_CORPUS_DIFF=subject (or another field, or all) prints the differences.
 func TestCorpus(t *testing.T) {
 	dir := corpusDir(t)
-	floors := map[string]float64{}
-	type score struct{ equal, total int }
+	floors := map[string]float64{ // per cent equal
+		"attachment_count": 99.5, "attachment_names": 99.1, "attachment_sha256": 99.6, "attachment_types": 99.8, "attachments": 99.5,
+		"attachments_core": 99.7, "date": 99.8, "from": 99.9, "from_name": 99.9, "html": 99.4, "in_reply_to": 100, "message_id": 100,
+		"references": 100, "subject": 99.7, "text": 96.3, "text_first": 99.3, "to": 100,
+	}
+	exceptions := corpusExceptions()
+	type score struct{ equal, explained, total int }
 	scores := map[string]*score{}
-	perSource := map[string]*score{}
 	f, err := os.Open(filepath.Join(dir, "agreed.jsonl"))
 	if err != nil {
 		t.Fatal(err)
@@ -104,20 +108,30 @@ func TestCorpus(t *testing.T) {
 				scores[field] = s
 			}
 			s.total++
-			if perSource[a.Source] == nil {
-				perSource[a.Source] = new(score)
-			}
-			perSource[a.Source].total++
-			if equal {
+			place := a.Path + " " + field
+			reason, explained := exceptions[place]
+			delete(exceptions, place)
+			switch {
+			case equal && explained:
+				t.Errorf("%s is equal now: take it out of the exceptions", place)
 				s.equal++
-				perSource[a.Source].equal++
-			} else if verbose == field || verbose == "all" {
-				t.Logf("%s %s\n got  %.600s\n want %.600s", a.Path, field, got, want)
+			case equal:
+				s.equal++
+			case explained:
+				s.explained++
+				if verbose == field || verbose == "all" {
+					t.Logf("%s: %s\n got  %.600s\n want %.600s", place, reason, got, want)
+				}
+			default:
+				t.Errorf("%s\n got  %.600s\n want %.600s", place, got, want)
 			}
 		}
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
+	}
+	for place := range exceptions {
+		t.Errorf("an exception for %s, which is not compared", place)
 	}
 	t.Logf("%d messages; per field equal to what two other parsers agree on:", messages)
 	fields := make([]string, 0, len(scores))
@@ -128,9 +142,10 @@ func TestCorpus(t *testing.T) {
 	for _, field := range fields {
 		s := scores[field]
 		percent := 100 * float64(s.equal) / float64(s.total)
-		t.Logf("  %-18s %6.2f %%  %4d of %4d", field, percent, s.equal, s.total)
-		if percent < floors[field] {
-			t.Errorf("%s: %.2f %% is below the floor of %.2f %%", field, percent, floors[field])
+		t.Logf("  %-18s %6.2f %%  %4d of %4d, %2d differ with good reason", field, percent, s.equal, s.total, s.explained)
+		floor, known := floors[field]
+		if !known || percent < floor {
+			t.Errorf("%s: %.2f %% is below the floor of %.2f %%", field, percent, floor)
 		}
 	}
 }

@@ -38,6 +38,7 @@ const (
 	Uuencoded          = "UUENCODED"            // a uuencoded file in text or as a part; kept encoded
 	TNEF               = "TNEF"                 // a winmail.dat; kept as it is
 	FilenameUnsafe     = "FILENAME_UNSAFE"      // path separators or control characters in a file name
+	TooManyAddresses   = "TOO_MANY_ADDRESSES"   // addresses of one field were left out
 	TooManyIdentifiers = "TOO_MANY_IDENTIFIERS" // identifiers were left out
 	NulRemoved         = "NUL_REMOVED"          // NUL characters in text
 )

@@ -28,6 +28,7 @@ const (
 	maxHeader      = 256 << 10 // octets of one header, of the message or of a part
 	maxFields      = 1000      // fields of one header
 	maxBoundary    = 998       // octets; RFC 2046 §5.1.1 allows 70
+	maxAddresses   = 10000     // of one field
 	maxReferences  = 100       // message identifiers of References
 	maxMessageID   = 998       // octets; a line can have no more, RFC 5322 §2.1.1
 	maxFilename    = 255       // octets, as file systems have it

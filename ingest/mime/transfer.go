@@ -158,7 +158,7 @@ func (d *decoder) base64Line(line []byte) {
 	if d.trailing {
 		return
 	}
-	text := bytes.TrimRight(line, " \t\r\n")
+	text := trimBlank(line)
 	if !d.long {
 		if len(text) == 0 {
 			return
@@ -265,7 +265,7 @@ func (d *decoder) qpLine(line []byte) {
 		n--
 	}
 	end := line[n:]
-	text := bytes.TrimRight(line[:n], " \t")
+	text := trimBlank(line[:n])
 	if k := len(text); k > 0 && text[k-1] == '=' {
 		text, end = text[:k-1], nil
 	} else if len(end) == 0 {
@@ -313,6 +313,15 @@ func (d *decoder) qpTail(piece []byte) int {
 		n -= 2
 	}
 	return len(piece) - n
+}
+
+// trimBlank cuts white space at the end.
+func trimBlank(p []byte) []byte {
+	n := len(p)
+	for n > 0 && (p[n-1] == ' ' || p[n-1] == '\t' || p[n-1] == '\r' || p[n-1] == '\n') {
+		n--
+	}
+	return p[:n]
 }
 
 // unhex is the value of a hexadecimal digit or 0xff.

@@ -98,7 +98,8 @@ func (w *walker) beginLines() {
 	w.began = true
 	w.eol, w.needle = '\n', []byte("\n--")
 	first := w.buf[:min(w.end, minBuffer)]
-	if bytes.IndexByte(first, '\n') < 0 && bytes.IndexByte(first, '\r') >= 0 {
+	// A CR at the very end may have its LF behind it.
+	if bytes.IndexByte(first, '\n') < 0 && bytes.IndexByte(bytes.TrimSuffix(first, []byte("\r")), '\r') >= 0 {
 		w.eol, w.needle = '\r', []byte("\r--")
 		w.defect(BareCR, w.place(""), "")
 	}

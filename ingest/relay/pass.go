@@ -51,6 +51,7 @@ func (m *mover) pass(ctx context.Context) (moved int, err error) {
 		return 0, nil
 	}
 	items, spoiled := m.encode(rows)
+	m.gaps = 0
 	for len(items) > 0 && err == nil {
 		n, octets := 0, 0
 		for n < len(items) && n < m.batch && (n == 0 || octets+items[n].size <= maxBatchOctets) {
@@ -59,6 +60,9 @@ func (m *mover) pass(ctx context.Context) (moved int, err error) {
 		}
 		err = m.send(ctx, items[:n])
 		items = items[n:]
+	}
+	if more := m.gaps - maxGapLines; more > 0 {
+		m.log.Error("earlier events of more channels are missing in the stream; verify names them", "channels", more)
 	}
 	if err == nil { // what comes before a spoiled row has gone; now its channel stops
 		for _, s := range spoiled {

@@ -21,6 +21,13 @@ func TestRelayProperty(t *testing.T) {
 	}
 	var tenants atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
+		s, err := js.Stream(t.Context(), StreamName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		tenant := fmt.Sprintf("t%d", tenants.Add(1))
 		o := newOutbox()
 		batch := rapid.IntRange(1, 30).Draw(rt, "batch")
@@ -97,13 +104,6 @@ func TestRelayProperty(t *testing.T) {
 		}
 		if t.Failed() {
 			rt.FailNow()
-		}
-		s, err := js.Stream(t.Context(), StreamName)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Purge(t.Context()); err != nil {
-			t.Fatal(err)
 		}
 	})
 }

@@ -166,6 +166,7 @@ type mover struct {
 	tails     *tails
 	holds     *holds
 	rowOctets int     // running mean of a row's size
+	gaps      int     // in the rows in hand
 	done      []int64 // rows that are in the stream and not yet deleted
 }
 

@@ -13,6 +13,9 @@ import (
 // give a batch that is in process elsewhere the time to finish.
 var stalePauses = [...]time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond}
 
+// maxGapLines is how many channels with gaps are logged by name per read of the outbox: a lost stream concerns all.
+const maxGapLines = 10
+
 // send publishes items, which fit into one batch, or finds out that they are stored. A batch that is refused for its
 // content is halved until the item at fault is alone, whose channel is then held. When send returns nil every item is
 // stored, or its channel held; an error means that NATS or the stream cannot be used now.
@@ -91,8 +94,10 @@ func (m *mover) publish(ctx context.Context, items []*item) error {
 		if it.gapAfter >= 0 {
 			// The server has confirmed that the lane ended there, so that the events between are not in the stream.
 			m.metrics.gaps.Inc()
-			m.log.Error("earlier events of a channel are missing in the stream; replay them (kind events)",
-				"channel", it.channelName(), "first_missing", it.gapAfter+1, "last_missing", row.Sequence-1)
+			if m.gaps++; m.gaps <= maxGapLines {
+				m.log.Error("earlier events of a channel are missing in the stream; replay them (kind events)",
+					"channel", it.channelName(), "first_missing", it.gapAfter+1, "last_missing", row.Sequence-1)
+			}
 		}
 	}
 	return nil

@@ -72,6 +72,8 @@ func ensure(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, settings
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return nil, fmt.Errorf("JetStream is not enabled on %s for this account: start nats-server with --jetstream: %w", nc.ConnectedUrlRedacted(), err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("stream %s: JetStream does not answer; a cluster needs more than half of its servers: %w", StreamName, err)
 	case err != nil:
 		return nil, fmt.Errorf("stream %s: %w", StreamName, err)
 	}

@@ -293,20 +293,15 @@ func (d *Dovecot) launch(ctx context.Context) error {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for _, port := range d.ports {
-		for {
-			conn, err := net.Dial("tcp", net.JoinHostPort(d.Address, strconv.Itoa(port)))
-			if err == nil {
-				conn.Close()
-				break
-			}
+	for name := range d.ports {
+		for !d.answers(name) {
 			select {
 			case <-c.exited:
 				log, _ := os.ReadFile(d.LogFile())
 				return fmt.Errorf("ended at start (%v): %s%s", c.err, complaint.String(), tail(string(log), 5))
 			case <-ctx.Done():
 				c.kill()
-				return fmt.Errorf("did not open port %d: %w", port, ctx.Err())
+				return fmt.Errorf("%s did not answer: %w", d.Addr(name), ctx.Err())
 			case <-tick.C:
 			}
 		}
@@ -315,6 +310,21 @@ func (d *Dovecot) launch(ctx context.Context) error {
 	d.child = c
 	d.mu.Unlock()
 	return nil
+}
+
+// answers reports whether the port accepts connections and, where the server speaks first, greets.
+func (d *Dovecot) answers(protocol string) bool {
+	conn, err := net.DialTimeout("tcp", d.Addr(protocol), time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if strings.HasSuffix(protocol, "s") {
+		return true // TLS: the client speaks first, and the same processes serve it
+	}
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, err = conn.Read(make([]byte, 1))
+	return err == nil
 }
 
 // Addr is host:port of a protocol: "imap", "imaps", "pop3" or "pop3s".

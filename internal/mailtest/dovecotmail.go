@@ -86,20 +86,38 @@ func (d *Dovecot) writePasswords() error {
 	return os.Rename(path+".tmp", path)
 }
 
-// SetPassword changes a user's password, or adds a user, for the logins to come.
+// SetPassword changes a user's password, or adds a user, and returns when the server knows.
 func (d *Dovecot) SetPassword(user, password string) error {
+	if err := d.setPassword(user, password); err != nil {
+		return fmt.Errorf("mailtest: dovecot: %w", err)
+	}
+	// Dovecot looks at its password file once a second at most.
+	for deadline := time.Now().Add(5 * time.Second); d.running(); time.Sleep(50 * time.Millisecond) {
+		if _, err := d.Doveadm("auth", "test", user, password); err == nil {
+			return nil
+		} else if time.Now().After(deadline) {
+			return fmt.Errorf("mailtest: dovecot: the new password of %s is not accepted: %w", user, err)
+		}
+	}
+	return nil
+}
+
+func (d *Dovecot) setPassword(user, password string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, known := d.passwords[user]; !known {
 		if err := d.makeMaildir(user); err != nil {
-			return fmt.Errorf("mailtest: dovecot: %w", err)
+			return err
 		}
 	}
 	d.passwords[user] = password
-	if err := d.writePasswords(); err != nil {
-		return fmt.Errorf("mailtest: dovecot: %w", err)
-	}
-	return nil
+	return d.writePasswords()
+}
+
+func (d *Dovecot) running() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.child != nil
 }
 
 // Deliver puts messages into the user's INBOX as they are, in this order. It touches files alone, so it also works

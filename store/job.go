@@ -83,11 +83,18 @@ func (j *Jobs) Run(ctx context.Context) error {
 	return nil
 }
 
-// quiet lets warnings and errors of the queue through; its information is for those who debug the queue.
+// quiet shows what the queue says to those who debug it. What matters of it is told elsewhere: that the database is away
+// by the heartbeat, how a replay goes by the replay.
 type quiet struct{ slog.Handler }
 
-// Enabled hides everything below warnings.
-func (q quiet) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+// Enabled asks whether debugging is on, whatever the level of the record.
+func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool { return q.Handler.Enabled(ctx, slog.LevelDebug) }
+
+// Handle writes every record at the debug level.
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = slog.LevelDebug
+	return q.Handler.Handle(ctx, r)
+}
 
 type replayWorker struct {
 	river.WorkerDefaults[replayArgs]

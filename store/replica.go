@@ -67,13 +67,18 @@ func (r *Replica) Run(ctx context.Context) error {
 	if r.Capacity == 0 {
 		r.Capacity = 100
 	}
+	away := false
 	for ctx.Err() == nil {
 		id, err := r.Store.join(ctx, r)
 		if err != nil {
-			r.Log.Warn("database away: waiting", "error", err)
+			if !away && ctx.Err() == nil {
+				r.Log.Warn("database away: waiting for it", "error", err)
+			}
+			away = true
 			sleep(ctx, time.Second+time.Duration(rand.Int64N(int64(time.Second))))
 			continue
 		}
+		away = false
 		r.live(ctx, id)
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -52,7 +51,7 @@ func (c *doctorCmd) postgres(ctx context.Context, r *report) {
 	if now, server, err = st.Ping(ctx); err == nil {
 		took = time.Since(before)
 	}
-	if major, err := strconv.Atoi(strings.TrimSpace(strings.FieldsFunc(server+" ", func(r rune) bool { return r < '0' || r > '9' })[0])); err != nil || major < minPostgres {
+	if majorText, _, _ := strings.Cut(server, "."); !atLeast(majorText, minPostgres) {
 		r.fail("Postgres", "version "+server+" is too old", fmt.Sprintf("upgrade it to %d or later", minPostgres))
 	} else {
 		r.ok("Postgres", fmt.Sprintf("version %s, answers in %s", server, took.Round(10*time.Microsecond)))
@@ -79,6 +78,15 @@ func (c *doctorCmd) postgres(ctx context.Context, r *report) {
 	}
 }
 
+// atLeast reports whether a major version such as "15", or "19beta1" before a release, is n or more.
+func atLeast(major string, n int) bool {
+	if i := strings.IndexFunc(major, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		major = major[:i]
+	}
+	v, err := strconv.Atoi(major)
+	return err == nil && v >= n
+}
+
 // clock reports how far this machine's clock is from the database's, by which everything is timed.
 func (r *report) clock(ahead time.Duration) {
 	if ahead.Abs() < clockDoubt {
@@ -95,9 +103,8 @@ func (c *doctorCmd) nats(ctx context.Context, r *report) {
 		return
 	}
 	for one := range strings.SplitSeq(c.NATSURL, ",") {
-		// The error of the parser would quote the URL, and a password in it.
-		if _, err := url.Parse(strings.TrimSpace(one)); err != nil {
-			r.fail("NATS", "--nats-url is not a URL", "write it as nats://host:4222, and % and / in passwords as %25 and %2F")
+		if _, err := natsURL(one); err != nil {
+			r.fail("NATS", err.Error(), "write it as nats://host:4222, and % and / in passwords as %25 and %2F")
 			return
 		}
 	}
@@ -115,7 +122,7 @@ func (c *doctorCmd) nats(ctx context.Context, r *report) {
 		return err
 	})
 	if err != nil {
-		r.fail("NATS", "cannot be reached: "+err.Error(), "start it with JetStream, or check --nats-url")
+		r.fail("NATS", "cannot be reached: "+whyNoNATS(ctx, c.NATSURL, err).Error(), "start it with JetStream, or check --nats-url")
 		return
 	}
 	r.ok("NATS", fmt.Sprintf("version %s at %s, answers in %s", s.Version, s.Server, s.RoundTrip.Round(10*time.Microsecond)))

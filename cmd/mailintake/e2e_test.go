@@ -31,6 +31,7 @@ type stack struct {
 	t        *testing.T
 	db       *storetest.DB
 	ns       *embedded.NATS
+	nsDir    string
 	cfg      settings
 	svc      *service
 	stop     func()
@@ -41,10 +42,16 @@ type stack struct {
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	s := &stack{t: t, db: storetest.New(t)}
+	return newStackOn(t, storetest.New(t))
+}
+
+func newStackOn(t *testing.T, db *storetest.DB) *stack {
+	t.Helper()
+	s := &stack{t: t, db: db}
 	dir := t.TempDir()
 	var err error
-	if s.ns, err = embedded.StartNATS(embedded.NATSConfig{Dir: filepath.Join(dir, "nats"), Addr: "127.0.0.1:0"}); err != nil {
+	s.nsDir = filepath.Join(dir, "nats")
+	if s.ns, err = embedded.StartNATS(embedded.NATSConfig{Dir: s.nsDir, Addr: "127.0.0.1:0"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.ns.Stop)

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -42,6 +45,11 @@ func (c *eventsCmd) Run(ctx context.Context, con *console) error {
 	case c.All:
 		o.From = 1
 	}
+	for one := range strings.SplitSeq(c.NATSURL, ",") {
+		if _, err := natsURL(one); err != nil {
+			return &usageError{err.Error()}
+		}
+	}
 	nc, err := relay.Dial(relay.DialOptions{URL: c.NATSURL, Name: "mailintake events"})
 	if err != nil {
 		return &usageError{"--nats-url: " + err.Error()}
@@ -54,7 +62,7 @@ func (c *eventsCmd) Run(ctx context.Context, con *console) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("NATS cannot be reached: %w; check --nats-url (MAILINTAKE_NATS_URL)", err)
+		return fmt.Errorf("NATS cannot be reached: %w; check --nats-url (MAILINTAKE_NATS_URL)", whyNoNATS(ctx, c.NATSURL, err))
 	}
 	err = relay.Tail(ctx, nc, o, func(e relay.Event) error {
 		line := formatEvent(e)
@@ -99,6 +107,44 @@ func retry(ctx context.Context, f func(context.Context) error) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// whyNoNATS finds out what the network says about servers that no connection came about with. A connection of
+// relay.Dial goes on trying for ever and does not tell why the first tries failed.
+func whyNoNATS(ctx context.Context, urls string, err error) error {
+	dialer := net.Dialer{Timeout: 2 * time.Second}
+	var whys []string
+	for one := range strings.SplitSeq(urls, ",") {
+		u, perr := natsURL(one)
+		if perr != nil {
+			continue
+		}
+		port := u.Port()
+		if port == "" {
+			port = "4222"
+		}
+		conn, derr := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+		if derr != nil {
+			whys = append(whys, derr.Error())
+			continue
+		}
+		_ = conn.Close() // nothing was said on it
+		whys = append(whys, net.JoinHostPort(u.Hostname(), port)+" takes connections, so it asks for other credentials or TLS, or is no NATS server")
+	}
+	return fmt.Errorf("%w: %s", err, strings.Join(whys, "; "))
+}
+
+// natsURL reads one server URL as the client library does. Its error does not quote the URL, which may hold a password.
+func natsURL(text string) (*url.URL, error) {
+	text = strings.TrimSpace(text)
+	if !strings.Contains(text, "://") {
+		text = "nats://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" {
+		return nil, errors.New("--nats-url is not a URL")
+	}
+	return u, nil
 }
 
 // formatEvent is one event as one line for people, without a newline: when, which channel, what, its sequence, and what

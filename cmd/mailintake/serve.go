@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"runtime/debug"
 	"strings"
 
@@ -78,12 +80,21 @@ type keysCmd struct {
 }
 
 type keysCreateCmd struct {
+	IfMissing  bool   `help:"Leave an existing keyset alone and succeed."`
 	KeysetFile string `env:"MAILINTAKE_KEYSET_FILE" required:"" type:"path" help:"The file to make." placeholder:"FILE"`
 }
 
 // Run makes the file.
 func (c *keysCreateCmd) Run(con *console) error {
 	s, err := seal.Create(c.KeysetFile)
+	if c.IfMissing && errors.Is(err, fs.ErrExist) {
+		s, err := seal.Open(c.KeysetFile)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(con.out, "%s is there already, with key %d\n", c.KeysetFile, s.KeyID())
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -101,7 +112,7 @@ func (c *keysRotateCmd) Run(con *console) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(con.out, "key %d is primary now; running services take it up by themselves\n", s.KeyID())
+	fmt.Fprintf(con.out, "key %d is primary now; running services that read this file take it up by themselves, others when they restart\n", s.KeyID())
 	return nil
 }
 

@@ -88,7 +88,7 @@ func (f *fetch) alone(ctx context.Context, uid uint32) error {
 	if e == nil {
 		e = &ingest.Error{Op: "fetch", Hint: "The server lists this message and sends no body for it."}
 	}
-	if e.Kind != ingest.KindThrottled && e.Reason != ingest.ReasonServerUnavailable {
+	if e.Reason != ingest.ReasonServerUnavailable {
 		e.Kind, e.Reason = ingest.KindProtocol, ingest.ReasonMissingBody
 	}
 	f.missing[f.refs[uid]] = e
@@ -139,6 +139,9 @@ func (f *fetch) flight(ctx context.Context, set goimap.UIDSet, uids []uint32, si
 		return nil, nil, err
 	}
 	refusal, _ = errors.AsType[*ingest.Error](err)
+	if refusal != nil && refusal.Kind == ingest.KindThrottled {
+		return nil, nil, refusal // asking for each message would be the opposite of a pause
+	}
 	return slices.Sorted(maps.Keys(sink.wanted)), refusal, nil
 }
 

@@ -30,7 +30,7 @@ const (
 // lower than a cursor that was beyond UIDNEXT. List with a cursor of LastUID 4294967295 therefore tells where a
 // mailbox stands, at the price of no round trip.
 func (s *session) List(ctx context.Context, after ingest.Cursor, limit ingest.Limit) (ingest.Page, error) {
-	page := ingest.Page{Total: int(s.state.exists)}
+	page := ingest.Page{Total: int(s.state.exists), UIDNext: uint32(s.state.uidNext)}
 	if after.UIDValidity != 0 && after.UIDValidity != s.state.uidValidity || after.Folder != "" && after.Folder != s.folder {
 		page.Reset, after = true, ingest.Cursor{}
 	}

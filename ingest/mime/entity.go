@@ -71,8 +71,12 @@ func (w *walker) endHeader() {
 		}
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.index = index
+		if w.nested == maxEncoded {
+			w.defect(TooDeep, path, "")
+			break
+		}
 		w.leaf.sub = newWalker(w.parser, path+".", w.depth+len(w.frames)+1, minBuffer)
-		w.leaf.sub.attached = true
+		w.leaf.sub.attached, w.leaf.sub.nested = true, w.nested+1
 
 	default:
 		p := w.describe(path, &e)

@@ -23,6 +23,7 @@ const Version = 1
 // The limits of one message. What lies beyond them is kept as one opaque part or left out, and flagged by a defect.
 const (
 	maxDepth       = 20        // multiparts and messages around one part
+	maxEncoded     = 5         // messages around one part that are encoded, which RFC 2046 §5.2.1 forbids; each decodes its octets again
 	maxParts       = 500       // leaves
 	maxEntities    = 1000      // leaves and what holds them
 	maxHeader      = 256 << 10 // octets of one header, of the message or of a part

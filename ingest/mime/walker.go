@@ -19,6 +19,7 @@ type walker struct {
 
 	prefix   string // path of the encoded message that this walker reads, with a dot; empty for the whole message
 	depth    int    // frames around this walker
+	nested   int    // encoded messages around this walker
 	attached bool   // the message read here is attached to another: no body text of that
 	frames   []frame
 	open     int // multiparts among frames

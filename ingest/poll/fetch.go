@@ -123,7 +123,7 @@ func (v *visit) take(b *batch, a ingest.Arrival) error {
 	body := &watched{r: a.Body}
 	s := v.Spool.New()
 	_, err := s.ReadFrom(body)
-	if body.err != io.EOF && body.err != nil {
+	if body.err != nil && !errors.Is(body.err, io.EOF) {
 		s.Discard()
 		return nil
 	}

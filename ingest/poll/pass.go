@@ -2,8 +2,8 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/mailintake/mailintake/ingest"
@@ -85,20 +85,11 @@ func (v *visit) startHere(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	top := uint32(0)
-	if page.UIDNext > 0 {
-		top = page.UIDNext - 1
-	} else {
-		// QUIRK: some servers give no UIDNEXT (RFC 9051 §6.3.2 demands it); then only a listing tells.
-		for cur.LastUID = 0; ; cur = page.Next {
-			if page, err = v.sess.List(ctx, cur, ingest.Limit{Messages: 5000}); err != nil {
-				return err
-			}
-			top = max(top, page.Next.LastUID)
-			if !page.More {
-				break
-			}
-		}
+	top := page.Next.LastUID
+	if top == maxUID {
+		return &ingest.Error{Op: "list", Kind: ingest.KindProtocol, Reason: ingest.ReasonProtocol,
+			Err: errors.New("the server tells neither UIDNEXT nor the UID of the last message, so new mail cannot be told from old"),
+			Hint: "set initial_sync to ALL"}
 	}
 	b := &batch{start: true, cursor: ingest.Cursor{Folder: cur.Folder, UIDValidity: page.Next.UIDValidity, Floor: top, LastUID: top}, counts: &v.counts}
 	if err := v.submit(ctx, b); err != nil {
@@ -304,10 +295,4 @@ func (v *visit) lost(r ingest.Ref) bool {
 		return r.Folder != v.ch.Mailbox.Folder || r.UIDValidity != v.ch.Cursor.UIDValidity
 	}
 	return !v.listed[r]
-}
-
-// sorted puts refs into the order of a listing.
-func sorted(refs []ingest.Ref) []ingest.Ref {
-	slices.SortFunc(refs, func(a, b ingest.Ref) int { return int(int64(a.UID) - int64(b.UID)) })
-	return refs
 }

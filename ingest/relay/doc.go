@@ -32,7 +32,9 @@
 //
 // # Replays
 //
-// Events that are published again go to email.v1.{tenant}.{channel}.replayed.{type}, which the wildcard above does not
-// match, with the same event id and sequence and the header Mailintake-Replay. They have a wildcard of their own
-// (….replayed.*) and are fenced on it in the same way, so that a crash does not double them either.
+// Events that are published again go to email.v1.{tenant}.{channel}.replayed.{replay}.{type}, which the wildcard above
+// does not match, with the same event id and sequence and the header Mailintake-Replay. Every replay has a wildcard of
+// its own and is fenced on it in the same way, so that neither a crash nor two relays at once double its events. The
+// replay's id must stand in the subject for that: the end of a lane that several replays share does not tell how far
+// each of them is.
 package relay

@@ -17,7 +17,7 @@ const StreamName = "EMAIL"
 // SubjectPrefix begins every subject of the stream.
 const SubjectPrefix = "email.v1."
 
-// replayedToken stands before the type in the subject of a replayed event.
+// replayedToken stands before the replay's id and the type in the subject of a replayed event.
 const replayedToken = "replayed"
 
 // Headers of every event.
@@ -33,19 +33,18 @@ const (
 const contentType = "application/cloudevents+json"
 
 // Subject is where the row's event is published.
-func (row *Row) Subject() string {
-	if row.ReplayID != "" {
-		return SubjectPrefix + row.Tenant + "." + row.Channel + "." + replayedToken + "." + row.Type
-	}
-	return SubjectPrefix + row.Tenant + "." + row.Channel + "." + row.Type
-}
+func (row *Row) Subject() string { return row.laneSubject() + row.Type }
 
 // wildcard matches the subjects of the row's lane and no other.
-func (row *Row) wildcard() string {
+func (row *Row) wildcard() string { return row.laneSubject() + "*" }
+
+// laneSubject is what the subjects of the row's lane begin with.
+func (row *Row) laneSubject() string {
+	s := SubjectPrefix + row.Tenant + "." + row.Channel + "."
 	if row.ReplayID != "" {
-		return SubjectPrefix + row.Tenant + "." + row.Channel + "." + replayedToken + ".*"
+		s += replayedToken + "." + row.ReplayID + "."
 	}
-	return SubjectPrefix + row.Tenant + "." + row.Channel + ".*"
+	return s
 }
 
 // msgID is the row's Nats-Msg-Id: a replay repeats the event id, so that the replay's id is added.

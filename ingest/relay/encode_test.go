@@ -45,7 +45,7 @@ func TestEncode(t *testing.T) {
 			change: func(r *Row) {
 				r.Type, r.ReplayID, r.TraceParent, r.Data = TypeQuarantined, "rep-1", "", []byte(`{"reason":"MESSAGE_TOO_LARGE"}`)
 			},
-			subject: "email.v1.acme.support.replayed.quarantined",
+			subject: "email.v1.acme.support.replayed.rep-1.quarantined",
 			header: map[string][]string{
 				"Nats-Msg-Id": {row.EventID + "/rep-1"}, "Mailintake-Sequence": {"42"}, "Content-Type": {"application/cloudevents+json"},
 				"Mailintake-Replay": {"rep-1"},
@@ -101,6 +101,7 @@ func TestEncodeRefusesWhatCannotBeAnEvent(t *testing.T) {
 		"no event id":                  func(r *Row) { r.EventID = "" },
 		"line break in the event id":   func(r *Row) { r.EventID = "a\r\nb" },
 		"line break in the replay":     func(r *Row) { r.ReplayID = "a\nb" },
+		"replay with a dot":            func(r *Row) { r.ReplayID = "a.b" },
 		"no data":                      func(r *Row) { r.Data = nil },
 		"data null":                    func(r *Row) { r.Data = []byte("null") },
 		"two values":                   func(r *Row) { r.Data = []byte(`{}{}`) },

@@ -163,7 +163,7 @@ func TestScan(t *testing.T) {
 	if len(last) != 1 {
 		t.Fatalf("from 3001: %d entries", len(last))
 	}
-	want := Entry{StreamSequence: 3001, Stored: last[0].Stored, Subject: "email.v1.acme.c0001.replayed.received", Tenant: "acme", Channel: "c0001",
+	want := Entry{StreamSequence: 3001, Stored: last[0].Stored, Subject: "email.v1.acme.c0001.replayed.r1.received", Tenant: "acme", Channel: "c0001",
 		Type: "received", EventID: eventID("acme", 1, 7), Sequence: 7, ReplayID: "r1"}
 	if d := cmp.Diff(last[0], want); d != "" {
 		t.Errorf("entry (-got +want):\n%s", d)

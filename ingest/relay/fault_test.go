@@ -308,7 +308,7 @@ func TestServerChecksExpectationOnWildcard(t *testing.T) {
 				{"end of another type than the first message's", code(message("received", 2)), "stored to 3"},
 				{"right for its own subject, stale for the lane", code(message("quarantined", 2)), "10071"},
 				{"empty lane expected", code(message("bounced", 0)), "10071"},
-				{"a replay does not move the lane", code(&nats.Msg{Subject: "email.v1.acme.a.replayed.received", Header: nats.Header{}}), "stored to 4"},
+				{"a replay does not move the lane", code(&nats.Msg{Subject: "email.v1.acme.a.replayed.r1.received", Header: nats.Header{}}), "stored to 4"},
 				{"end before the replay", code(message("received", 3), message("received", -1)), "stored to 6"},
 				{"stale batch is refused whole", code(message("received", 3), message("received", -1), message("received", -1)), "10071"},
 				{"right again", code(message("received", 6)), "stored to 7"},

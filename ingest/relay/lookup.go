@@ -50,8 +50,7 @@ func (r *reader) get(ctx context.Context, request map[string]any) (tail, error) 
 		return tail{}, fmt.Errorf("message %d of stream %s on %s is %w; remove it (nats stream rmm %[2]s %[1]d)",
 			m.Seq, StreamName, m.Subject, errForeign)
 	}
-	end.replayID = header.Get(headerReplay)
-	end.eventID = strings.TrimSuffix(header.Get(headerMsgID), "/"+end.replayID)
+	end.eventID = strings.TrimSuffix(header.Get(headerMsgID), "/"+header.Get(headerReplay))
 	return end, nil
 }
 

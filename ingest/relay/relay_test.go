@@ -110,7 +110,7 @@ func outlast(t *testing.T, nc *nats.Conn) {
 	defer cancel()
 	id := nats.NewInbox()
 	for first := true; ; first = false {
-		ack, err := js.PublishMsg(ctx, nats.NewMsg(SubjectPrefix+"probe.probe.window.x.y"), jetstream.WithMsgID(id))
+		ack, err := js.PublishMsg(ctx, nats.NewMsg(SubjectPrefix+"probe.probe.window.x.y.z"), jetstream.WithMsgID(id))
 		if err != nil {
 			t.Fatalf("probe the duplicate window: %v", err)
 		}
@@ -131,11 +131,11 @@ func TestRelayTwoRelaysOnTheSameBuckets(t *testing.T) {
 	start(t, o, inProcess(server), quiet)
 	start(t, o, inProcess(server), quiet)
 	start(t, o, inProcess(server), quiet)
-	for range 20 {
+	for round := range 20 {
 		for ch := range 30 {
 			o.add("acme", ch, 1+rand.IntN(3))
 		}
-		o.replay(nats.NewInbox()[7:], rand.IntN(30), 1, 40)
+		o.replay(fmt.Sprintf("r%d", round), rand.IntN(30), 1, 40)
 	}
 	o.untilEmpty(t)
 	a := scan(t, dial(t, inProcess(server)))

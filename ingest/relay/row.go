@@ -27,8 +27,8 @@ type Row struct {
 	Time time.Time
 	// Data is the JSON object that becomes the CloudEvent's data.
 	Data []byte
-	// ReplayID is set on rows that publish an event again; it names the replay. Within one replay the rows of a channel
-	// rise in sequence.
+	// ReplayID is set on rows that publish an event again; it names the replay and becomes a token of the subject. The
+	// rows of one replay rise in sequence; two replays of a channel may be mixed in any way.
 	ReplayID string
 	// TraceParent is the W3C trace context of the commit; may be empty.
 	TraceParent string
@@ -44,13 +44,13 @@ type Outbox interface {
 	Delete(ctx context.Context, ids []int64) error
 }
 
-// lane is a sequence of events whose order the server guards: the events of a channel, or its replayed events.
+// lane is a sequence of events whose order the server guards: the events of a channel, or those of one replay of it.
 type lane struct {
 	channel ingest.ChannelID
-	replay  bool
+	replay  string // empty for first publications
 }
 
-func (row *Row) lane() lane { return lane{row.ChannelID, row.ReplayID != ""} }
+func (row *Row) lane() lane { return lane{row.ChannelID, row.ReplayID} }
 
 // check says what makes a row impossible to publish.
 func (row *Row) check() error {
@@ -65,8 +65,10 @@ func (row *Row) check() error {
 		return fmt.Errorf("sequence %d is below 1", row.Sequence)
 	case !validHeader(row.EventID) || row.EventID == "":
 		return errors.New("the event id is missing or has characters that a header cannot carry")
-	case !validHeader(row.ReplayID) || !validHeader(row.TraceParent):
-		return errors.New("replay id or traceparent has characters that a header cannot carry")
+	case row.ReplayID != "" && !validID(row.ReplayID):
+		return fmt.Errorf("replay %q is not a valid id", row.ReplayID)
+	case !validHeader(row.TraceParent):
+		return errors.New("the traceparent has characters that a header cannot carry")
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (m *mover) publish(ctx context.Context, items []*item) error {
 	for i, it := range items {
 		row := it.row
 		m.tails.put(row.lane(), tail{
-			position: first + uint64(i), sequence: row.Sequence, eventID: row.EventID, replayID: row.ReplayID, seen: now,
+			position: first + uint64(i), sequence: row.Sequence, eventID: row.EventID, seen: now,
 		})
 		m.done = append(m.done, row.ID)
 		m.release(it)

@@ -33,7 +33,7 @@ func (m *mover) settle(ctx context.Context, items []*item) ([]*item, error) {
 	}
 	lost := false // some lane is empty although its first event is not number 1
 	for _, s := range shares {
-		lost = lost || s.read && s.wrong == nil && s.end.position == 0 && !s.lane.replay && s.items[0].row.Sequence > 1
+		lost = lost || s.read && s.wrong == nil && s.end.position == 0 && s.lane.replay == "" && s.items[0].row.Sequence > 1
 	}
 	if lost { // whether that is an alarm depends on the age of the stream, which may be a new one
 		info, err := m.ensure(ctx)
@@ -82,14 +82,10 @@ func (m *mover) shares(items []*item) []*share {
 			s.before, s.known, fresh = m.tails.get(l)
 			s.end = s.before
 			switch {
-			case !s.known && !l.replay && it.row.Sequence == 1:
+			case !s.known && l.replay == "" && it.row.Sequence == 1:
 				// A new channel: that its lane is empty need not be asked, the server refuses if it is not.
-			case !fresh:
-				s.read = true
-			case l.replay:
-				s.read = it.row.ReplayID == s.end.replayID && it.row.Sequence <= s.end.sequence
 			default:
-				s.read = it.row.Sequence <= s.end.sequence
+				s.read = !fresh || it.row.Sequence <= s.end.sequence
 			}
 			index[l] = s
 			shares = append(shares, s)
@@ -140,24 +136,13 @@ func (m *mover) examine(ctx context.Context, s *share) (err error) {
 		return err
 	case s.end.position == 0:
 		return nil
-	case s.lane.replay:
-		s.stored = storedReplays(s.items, s.end)
+	case s.lane.replay != "": // a replay only repeats; that its events are the right ones needs no proof
+		for s.stored < len(s.items) && s.items[s.stored].row.Sequence <= s.end.sequence {
+			s.stored++
+		}
 		return nil
 	}
 	return m.confirm(ctx, s)
-}
-
-// storedReplays counts the replayed items that are in the stream. Rows are published in order and deleted after
-// that, so that the stored ones are the first of those in hand, up to the one that ends the lane. Within one replay the
-// sequence says the same of rows that are not in hand.
-func storedReplays(items []*item, end tail) int {
-	stored := 0
-	for i, it := range items {
-		if it.row.ReplayID == end.replayID && it.row.Sequence <= end.sequence {
-			stored = i + 1
-		}
-	}
-	return stored
 }
 
 // confirm compares the items up to the lane's end with what the stream has under their sequences.
@@ -240,16 +225,14 @@ func (m *mover) expect(s *share, ready map[*item]bool) {
 			it.msg.Header[headerExpectedSubject] = []string{s.wildcard}
 		}
 		it.gapAfter = -1
-		if !s.lane.replay {
-			if row.Sequence <= previous {
-				m.hold(it, fmt.Errorf("the outbox has sequence %d behind sequence %d", row.Sequence, previous))
-				return
-			}
-			if row.Sequence > previous+1 && !(i == 0 && expired) {
-				it.gapAfter = previous
-			}
-			previous = row.Sequence
+		if row.Sequence <= previous {
+			m.hold(it, fmt.Errorf("the outbox has sequence %d behind sequence %d", row.Sequence, previous))
+			return
 		}
+		if s.lane.replay == "" && row.Sequence > previous+1 && !(i == 0 && expired) {
+			it.gapAfter = previous
+		}
+		previous = row.Sequence
 		ready[it] = true
 	}
 }

@@ -213,6 +213,7 @@ func (b *logBuffer) until(t *testing.T, words ...string) {
 type running struct {
 	cancel  context.CancelFunc
 	done    chan error
+	nc      *nats.Conn
 	metrics *Metrics
 	log     *logBuffer
 }
@@ -234,7 +235,7 @@ func start(t *testing.T, o *outbox, d DialOptions, change ...func(*Relay)) *runn
 		f(r)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	run := &running{cancel: cancel, done: make(chan error, 1), metrics: r.Metrics, log: log}
+	run := &running{cancel: cancel, done: make(chan error, 1), nc: nc, metrics: r.Metrics, log: log}
 	go func() { run.done <- r.Run(ctx) }()
 	t.Cleanup(func() { run.stop(t) })
 	return run
@@ -250,6 +251,7 @@ func (r *running) stop(t *testing.T) {
 			t.Errorf("Run: %v", err)
 		}
 		r.done <- nil // for a second stop
+		r.nc.Close()
 	case <-time.After(patience):
 		t.Error("Run does not end")
 	}
@@ -263,12 +265,7 @@ func dial(t *testing.T, d DialOptions) *nats.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		closed := make(chan struct{})
-		nc.SetClosedHandler(func(*nats.Conn) { close(closed) })
-		nc.Close()
-		<-closed
-	})
+	t.Cleanup(nc.Close)
 	return nc
 }
 

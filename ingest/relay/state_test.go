@@ -24,7 +24,7 @@ func TestTailsForgetTheLaneUsedLeast(t *testing.T) {
 	if _, _, fresh := tails.get(lane{channel: 9}); fresh {
 		t.Error("a doubted lane is used")
 	}
-	if _, known, _ := tails.get(lane{channel: 0, replay: true}); known {
+	if _, known, _ := tails.get(lane{channel: 0, replay: "r1"}); known {
 		t.Error("a channel's replays share the lane of its events")
 	}
 	tails.put(lane{channel: 9}, tail{position: 7})

@@ -10,7 +10,6 @@ type tail struct {
 	position uint64    // stream sequence of the last message; 0 if the lane is empty
 	sequence int64     // its Mailintake-Sequence; 0 if the lane is empty
 	eventID  string    // its event id
-	replayID string    // its replay, on lanes of replays
 	seen     time.Time // when the relay learned this
 }
 

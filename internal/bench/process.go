@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -141,6 +142,7 @@ const sampleEvery = 100 * time.Millisecond
 type meter struct {
 	roots  map[string]int
 	before map[string]time.Duration
+	self   time.Duration
 	peak   map[string]int64
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -157,6 +159,10 @@ func newMeter(roots map[string]int) (*meter, error) {
 	m := &meter{roots: roots, before: map[string]time.Duration{}, peak: map[string]int64{}, cancel: cancel}
 	for name, pid := range roots {
 		m.before[name] = treeCPU(all, pid)
+	}
+	if m.self, err = selfCPU(); err != nil {
+		cancel()
+		return nil, err
 	}
 	m.done.Go(func() {
 		tick := time.NewTicker(sampleEvery)
@@ -186,7 +192,7 @@ func (m *meter) sample() error {
 	return nil
 }
 
-// stop ends the measurement. A tree of one process has its exact peak, others the highest sample.
+// stop ends the measurement. The result has this process too, as bench. A tree of one process has its exact peak, others the highest sample.
 func (m *meter) stop() (map[string]usage, error) {
 	m.cancel()
 	m.done.Wait()
@@ -206,5 +212,16 @@ func (m *meter) stop() (map[string]usage, error) {
 		}
 		used[name] = u
 	}
-	return used, nil
+	self, err := selfCPU()
+	used["bench"] = usage{CPU: (self - m.self).Seconds(), Peak: peakRSS(os.Getpid())}
+	return used, err
+}
+
+// selfCPU is what this process used, without its children: getrusage(2).
+func selfCPU() (time.Duration, error) {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0, err
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano()), nil
 }

@@ -268,7 +268,7 @@ func (p *Postgres) DSN() string { return p.DatabaseURL("postgres") }
 // DatabaseURL is the URL of the named database, which need not exist.
 func (p *Postgres) DatabaseURL(name string) string {
 	q := url.Values{"host": {p.socketDir}, "port": {postgresPort}, "user": {"postgres"}, "sslmode": {"disable"}}
-	return (&url.URL{Scheme: "postgres", Path: "/" + name, RawQuery: q.Encode(), OmitHost: false}).String()
+	return (&url.URL{Scheme: "postgres", Path: "/" + name, RawQuery: q.Encode()}).String()
 }
 
 // CreateDatabase makes the named database unless it exists and returns its URL.

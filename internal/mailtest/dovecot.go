@@ -349,19 +349,24 @@ func (d *Dovecot) halt() error {
 	if c == nil {
 		return nil
 	}
-	offspring := childrenOf(c.pid())
-	c.signal(syscall.SIGTERM)
-	select {
-	case <-c.exited:
-		// The login processes can hold the ports for seconds after their master is gone.
-		for _, pid := range offspring {
+	// The master waits for sessions to end by themselves, and the login processes hold the ports for seconds after their
+	// master is gone. So all are told, and in the end killed; what has left the master's process group is not ours.
+	family := childrenOf(c.pid())
+	tell := func(s syscall.Signal) {
+		for _, pid := range family {
 			if group, err := syscall.Getpgid(pid); err == nil && group == c.pid() {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
+				_ = syscall.Kill(pid, s)
 			}
 		}
-	case <-time.After(5 * time.Second):
+	}
+	c.signal(syscall.SIGTERM)
+	tell(syscall.SIGTERM)
+	select {
+	case <-c.exited:
+	case <-time.After(time.Second):
 		c.kill()
 	}
+	tell(syscall.SIGKILL)
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		busy := d.busyPort()
 		if busy == 0 {

@@ -80,7 +80,7 @@ func (p *pop3Session) err(text string) { p.line("-ERR %s", text) }
 func (p *pop3Session) command(text string) error {
 	name, arg, _ := strings.Cut(text, " ")
 	name = strings.ToUpper(name)
-	recorded := text
+	recorded := name + " " + arg
 	switch name {
 	case "PASS":
 		recorded = "PASS"

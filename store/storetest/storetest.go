@@ -34,6 +34,7 @@ type DB struct {
 	Sealer *seal.Sealer
 	Server *embedded.Postgres
 	t      testing.TB
+	dir    string // of NewServer
 }
 
 // New makes a database for the test and drops it at its end. A machine without Postgres fails the test: nothing here
@@ -72,6 +73,61 @@ func New(t testing.TB) *DB {
 		}
 	})
 	return &DB{Store: st, URL: url, Sealer: sealer, Server: srv, t: t}
+}
+
+// NewServer makes a database on a Postgres of its own, for a test that stops it.
+func NewServer(t testing.TB) *DB {
+	t.Helper()
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "mi-pg-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	db := &DB{t: t, dir: dir}
+	t.Cleanup(func() {
+		if db.Store != nil {
+			db.Store.Close()
+		}
+		if db.Server != nil {
+			db.Server.Kill()
+		}
+		os.RemoveAll(dir)
+	})
+	db.Resume()
+	if db.URL, err = db.Server.CreateDatabase(ctx, "mailintake"); err != nil {
+		t.Fatal(err)
+	}
+	if db.Sealer, err = newSealer(); err != nil {
+		t.Fatal(err)
+	}
+	if db.Store, err = store.Open(ctx, store.Config{URL: db.URL, Sealer: db.Sealer}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// Resume starts the server of NewServer again after Server.Kill.
+func (db *DB) Resume() {
+	db.t.Helper()
+	srv, err := embedded.StartPostgres(context.Background(), embedded.PostgresConfig{Dir: db.dir + "/pg"})
+	if err != nil {
+		db.t.Fatal(err)
+	}
+	db.Server = srv
+}
+
+func newSealer() (*seal.Sealer, error) {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return nil, err
+	}
+	return seal.New(handle)
 }
 
 // Exec runs a statement behind the store's back, to move what a test moves.
@@ -123,12 +179,8 @@ func (s *servers) start() (*embedded.Postgres, *seal.Sealer, error) {
 	if s.pg != nil || s.err != nil {
 		return s.pg, s.sealer, s.err
 	}
-	s.err = func() error {
-		handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-		if err != nil {
-			return err
-		}
-		if s.sealer, err = seal.New(handle); err != nil {
+	s.err = func() (err error) {
+		if s.sealer, err = newSealer(); err != nil {
 			return err
 		}
 		if s.dir, err = os.MkdirTemp("", "mi-pg-"); err != nil {

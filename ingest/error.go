@@ -72,8 +72,8 @@ const (
 	ReasonTooLarge           Reason = "MESSAGE_TOO_LARGE"     // beyond max_message_bytes
 	ReasonGone               Reason = "MESSAGE_GONE"          // no longer on the server
 	ReasonMissingBody        Reason = "MESSAGE_WITHOUT_BODY"  // listed, but the server does not send it
-	ReasonBeforeStart Reason = "BEFORE_START" // older than the channel wants
-	ReasonFlaggedDeleted Reason = "FLAGGED_DELETED" // another client flagged it \Deleted before it was read
+	ReasonBeforeStart        Reason = "BEFORE_START"          // older than the channel wants
+	ReasonFlaggedDeleted     Reason = "FLAGGED_DELETED"       // another client flagged it \Deleted before it was read
 	ReasonCredential         Reason = "CREDENTIAL_UNREADABLE" // the stored credential cannot be unsealed
 	ReasonDiskFull           Reason = "DISK_FULL"             // no room on local disk for a message under way
 	ReasonInternal           Reason = "INTERNAL"              // a fault of ours; see the log

@@ -88,7 +88,9 @@ func (j *Jobs) Run(ctx context.Context) error {
 type quiet struct{ slog.Handler }
 
 // Enabled asks whether debugging is on, whatever the level of the record.
-func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool { return q.Handler.Enabled(ctx, slog.LevelDebug) }
+func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
+	return q.Handler.Enabled(ctx, slog.LevelDebug)
+}
 
 // Handle writes every record at the debug level.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {

@@ -88,7 +88,7 @@ func (v *visit) startHere(ctx context.Context) error {
 	top := page.Next.LastUID
 	if top == maxUID {
 		return &ingest.Error{Op: "list", Kind: ingest.KindProtocol, Reason: ingest.ReasonProtocol,
-			Err: errors.New("the server tells neither UIDNEXT nor the UID of the last message, so new mail cannot be told from old"),
+			Err:  errors.New("the server tells neither UIDNEXT nor the UID of the last message, so new mail cannot be told from old"),
 			Hint: "set initial_sync to ALL"}
 	}
 	b := &batch{start: true, cursor: ingest.Cursor{Folder: cur.Folder, UIDValidity: page.Next.UIDValidity, Floor: top, LastUID: top}, counts: &v.counts}

@@ -57,14 +57,22 @@ func (c *eventsCmd) Run(ctx context.Context, con *console) error {
 	defer nc.Close()
 	wait, cancel := context.WithTimeout(ctx, natsPatience)
 	defer cancel()
-	err = retry(wait, func(ctx context.Context) error {
-		_, err := relay.Ping(ctx, nc)
+	var status relay.Status
+	err = retry(wait, func(ctx context.Context) (err error) {
+		status, err = relay.Inspect(ctx, nc)
 		return err
 	})
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
 		return fmt.Errorf("NATS cannot be reached: %w; check --nats-url (MAILINTAKE_NATS_URL)", whyNoNATS(ctx, c.NATSURL, err))
+	case !status.Stream && len(status.Problems) > 0:
+		return errors.New(status.Problems[0])
+	case !status.Stream:
+		return fmt.Errorf("stream %s does not exist yet; the service makes it when its relay starts", relay.StreamName)
 	}
-	err = relay.Tail(ctx, nc, o, func(e relay.Event) error {
+	return relay.Tail(ctx, nc, o, func(e relay.Event) error {
 		line := formatEvent(e)
 		if c.Output == "json" {
 			line = string(e.Raw)
@@ -72,10 +80,6 @@ func (c *eventsCmd) Run(ctx context.Context, con *console) error {
 		_, err := fmt.Fprintln(con.out, line)
 		return err
 	})
-	if err != nil && strings.Contains(err.Error(), "stream not found") {
-		return fmt.Errorf("%w; the service makes it when its relay starts", err)
-	}
-	return err
 }
 
 // subject is the filter for the stream.

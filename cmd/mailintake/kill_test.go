@@ -57,7 +57,7 @@ func newProgram(t *testing.T) *program {
 		// The embedded Postgres ends with its parent, a moment later.
 		deadline := time.Now().Add(20 * time.Second)
 		for os.RemoveAll(dir) != nil && time.Now().Before(deadline) {
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond)
 		}
 	})
 	return p
@@ -167,7 +167,7 @@ func TestKillNineTenTimes(t *testing.T) {
 	for i := range kills {
 		want := total * i / (kills + 1)
 		p.await(fmt.Sprintf("more than %d messages before kill %d", want, i+1), 60*time.Second, func() bool { return p.count(`select count(*) from message`) > want })
-		time.Sleep(time.Duration(rand.IntN(250)) * time.Millisecond) // any moment will do
+		<-time.After(time.Duration(rand.IntN(250)) * time.Millisecond) // any moment will do
 		t.Logf("kill %d at %d messages, %d waiting events", i+1, p.count(`select count(*) from message`), p.count(`select count(*) from outbox`))
 		p.kill()
 		p.start()

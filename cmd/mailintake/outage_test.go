@@ -52,7 +52,7 @@ func TestPostgresAway(t *testing.T) {
 		t.Errorf("the client learns about our database: %q", text)
 	}
 	logins := srv.Logins()
-	time.Sleep(12 * time.Second) // longer than a poll interval
+	<-time.After(12 * time.Second) // longer than a poll interval
 	if inbox.Len() != 20 {
 		t.Errorf("%d messages left in the mailbox, want all 20: they are stored nowhere", inbox.Len())
 	}

@@ -325,7 +325,7 @@ func delayed(b *testing.B, addr string, delay time.Duration) int {
 			}
 		}()
 		for p := range queue {
-			time.Sleep(time.Until(p.due)) // this is the delay itself
+			<-time.After(time.Until(p.due)) // this is the delay itself
 			if _, err := to.Write(p.data); err != nil {
 				break
 			}

@@ -63,6 +63,11 @@ func runChild(ctx context.Context, cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
+	return c.wait(ctx)
+}
+
+// wait returns when the process has ended; it is stopped when the context ends first.
+func (c *child) wait(ctx context.Context) error {
 	select {
 	case <-c.exited:
 		return c.err

@@ -135,8 +135,9 @@ type usage struct {
 	Peak int64   `json:"peak_bytes"`  // resident memory
 }
 
-// sampleEvery is how often the memory of trees is looked at. The look costs about a millisecond.
-const sampleEvery = 100 * time.Millisecond
+// sampleEvery is how often the memory of trees is looked at. The look costs some milliseconds, which the measured
+// programs lack.
+const sampleEvery = 250 * time.Millisecond
 
 // meter measures process trees from newMeter to stop.
 type meter struct {

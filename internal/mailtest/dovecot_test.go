@@ -275,7 +275,7 @@ func TestDovecotDiesWithItsParent(t *testing.T) {
 		t.Fatalf("the child says %q", line)
 	}
 	defer os.RemoveAll(run)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // nobody tells of a stranger's end
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(20 * time.Millisecond) { // nobody tells of a stranger's end
 		left := slices.DeleteFunc(slices.Clone(pids), func(pid string) bool {
 			_, err := os.Readlink("/proc/" + pid + "/exe")
 			return err != nil

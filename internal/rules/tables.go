@@ -72,7 +72,7 @@ func House() Table {
 			// The memory server of go-imap wants header fields in its terms.
 			"github.com/emersion/go-message":         {"ingest/mime", "internal/mailtest"},
 			"github.com/emersion/go-sasl":            {"ingest/dial", "ingest/imap", "ingest/pop3"},
-			"google.golang.org/grpc":                 {"control/rpc", "proto/mailintake/v1", "cmd/mailintake"},
+			"google.golang.org/grpc":                 {"control/rpc", "proto/mailintake/v1", "cmd/mailintake", "internal/bench"},
 			"google.golang.org/genproto":             {"control/rpc", "proto/mailintake/v1", "cmd/mailintake"},
 			"google.golang.org/protobuf":             {"control/rpc", "proto/mailintake/v1", "ingest/relay", "cmd/mailintake"},
 			"github.com/grpc-ecosystem/grpc-gateway": {"control/rpc", "proto/mailintake/v1"},

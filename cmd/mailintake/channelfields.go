@@ -240,7 +240,7 @@ func readHidden(ctx context.Context, con *console) (line []byte, ok bool, err er
 	}()
 	select {
 	case <-ctx.Done():
-		return nil, true, ctx.Err()
+		return nil, true, errors.New("interrupted")
 	case r := <-read:
 		return r.line, true, r.err
 	}

@@ -219,14 +219,6 @@ func (r *remote) failed(what string, err error) error {
 	return &callError{what, status.Convert(err), r.Server}
 }
 
-// Unwrap tells that the user interrupted the call, which is no failure.
-func (e *callError) Unwrap() error {
-	if e.status.Code() == codes.Canceled {
-		return context.Canceled
-	}
-	return nil
-}
-
 // Error is one line for what failed, one for each wrong field and one for what to do.
 func (e *callError) Error() string {
 	var b strings.Builder
@@ -278,6 +270,8 @@ func fieldName(path string) string {
 
 func (e *callError) hint() string {
 	switch e.status.Code() {
+	case codes.Canceled:
+		return "Whether it was done is not known: the answer was not waited for."
 	case codes.Unauthenticated:
 		return "The service wants a token: set MAILINTAKE_TOKEN or --token."
 	case codes.Unavailable:

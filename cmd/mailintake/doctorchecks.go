@@ -39,17 +39,17 @@ func (c *doctorCmd) postgres(ctx context.Context, r *report) {
 		return
 	}
 	defer st.Close()
+	_, _, err = st.Ping(ctx) // makes the connection, so that the next answer tells the distance alone
 	before := time.Now()
-	now, server, err := st.Ping(ctx)
+	var now time.Time
+	var server string
+	if err == nil {
+		now, server, err = st.Ping(ctx)
+	}
 	took := time.Since(before)
 	if err != nil {
 		r.fail("Postgres", "cannot be reached: "+err.Error(), "start it, or check host, port, user and password in --database-url")
 		return
-	}
-	// The connection is there now; its second answer tells the distance.
-	before = time.Now()
-	if now, server, err = st.Ping(ctx); err == nil {
-		took = time.Since(before)
 	}
 	if majorText, _, _ := strings.Cut(server, "."); !atLeast(majorText, minPostgres) {
 		r.fail("Postgres", "version "+server+" is too old", fmt.Sprintf("upgrade it to %d or later", minPostgres))

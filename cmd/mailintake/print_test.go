@@ -222,3 +222,12 @@ func TestPasswordFromStandardInput(t *testing.T) {
 		}
 	}
 }
+
+func TestPostgresVersions(t *testing.T) {
+	t.Parallel()
+	for major, want := range map[string]bool{"15": true, "18": true, "19beta1": true, "14": false, "9": false, "": false, "x": false} {
+		if got := atLeast(major, minPostgres); got != want {
+			t.Errorf("%q: got %v, want %v", major, got, want)
+		}
+	}
+}

@@ -167,6 +167,7 @@ func (c *demoCmd) welcome(w io.Writer, s *service) {
   gRPC  %s      JSON  http://%s/v1/tenants/default/emailChannels
   NATS  %s      metrics  http://%s/metrics
   log   %s
+  Postgres  %[7]s
 
 Try next, in another terminal:
   bin/mailintake channel list --server %[1]s
@@ -177,7 +178,7 @@ Try next, in another terminal:
 
 Mail arrives every %[6]s. Each line below is one routing event on JetStream. Ctrl-C stops.
 
-`, s.grpcListener.Addr(), s.httpListener.Addr(), s.ns.URL(), s.adminListener.Addr(), filepath.Join(c.DataDir, "mailintake.log"), c.Every)
+`, s.grpcListener.Addr(), s.httpListener.Addr(), s.ns.URL(), s.adminListener.Addr(), filepath.Join(c.DataDir, "mailintake.log"), c.Every, s.cfg.DatabaseURL)
 }
 
 // deliver puts sample mail into the mailboxes, as if customers wrote.

@@ -325,6 +325,38 @@ func TestDovecotToStream(t *testing.T) {
 	}
 }
 
+// A channel that names no port finds the server on the standard ones: 110, 995, 143, 993.
+func TestStandardPorts(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to listen on the standard ports")
+	}
+	users := map[string]mailintakev1.EmailChannel_Protocol{"pop3": mailintakev1.EmailChannel_POP3, "pop3s": mailintakev1.EmailChannel_POP3S,
+		"imap": mailintakev1.EmailChannel_IMAP, "imaps": mailintakev1.EmailChannel_IMAPS}
+	passwords := map[string]string{}
+	for u := range users {
+		passwords[u] = "secret"
+	}
+	// The certificate of the test is for other addresses, so the name that it must bear is given.
+	dove := mailtest.StartDovecot(t, mailtest.DovecotOptions{Address: "127.0.0.2", StandardPorts: true, Users: passwords})
+	s := newStack(t)
+	msgs := sampleMessages(10)
+	for u, protocol := range users {
+		if err := dove.Deliver(u, msgs...); err != nil {
+			t.Fatal(err)
+		}
+		ch := s.create(u, &mailintakev1.EmailChannel{Protocol: protocol, Host: "127.0.0.2",
+			Tls: &mailintakev1.EmailChannel_Tls{CaPem: string(dove.CAPEM), ServerName: "localhost"}, Username: u, Password: "secret"})
+		if ch.Port != 0 {
+			t.Errorf("%s: the API shows port %d, want 0 as it was given", u, ch.Port)
+		}
+	}
+	for u := range users {
+		s.awaitEvents(u, 10, 30*time.Second)
+	}
+	s.verify()
+}
+
 // sameMessages compares as sets; POP3 cannot tell whether the last line had an end.
 func sameMessages(t *testing.T, what string, got []string, want [][]byte) {
 	t.Helper()

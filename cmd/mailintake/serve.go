@@ -43,6 +43,9 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	}
 	defer s.close()
 	log.Info("serving", "version", version(), "grpc", c.GRPCAddr, "http", c.HTTPAddr, "admin", c.AdminAddr, "roles", strings.Join(c.Roles, ","))
+	if c.embedded {
+		log.Info("embedded servers", "database", s.cfg.DatabaseURL, "nats", s.ns.URL())
+	}
 	err = s.run(ctx)
 	log.Info("stopped")
 	return err

@@ -19,8 +19,8 @@ func TestCorpusIsTheSameEveryTime(t *testing.T) {
 		corpus corpus
 		want   string // SHA-256 of the first 200 messages
 	}{
-		{corpus{"small", 200}, "SMALLSUM"},
-		{corpus{"mixed", 200}, "MIXEDSUM"},
+		{corpus{"small", 200}, "f85c889a2cfad435f8fef4ea0a80d92f30a75849e11236339e27a5788bf151b1"},
+		{corpus{"mixed", 200}, "5fd5b023cc3d2f6851afd8656f213ad5a7c5c1c2408a36d63c9091f0e5c9287d"},
 	} {
 		t.Run(tt.corpus.kind, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,6 @@ func TestCorpusHasTheSizeItPromises(t *testing.T) {
 				total += len(raw)
 				distinct[sha256.Sum256(raw)] = true
 			}
-			t.Logf("mean %d", total/tt.count)
 			if mean := total / tt.count; mean < tt.lo || mean > tt.hi {
 				t.Errorf("mean size %d, want %d to %d", mean, tt.lo, tt.hi)
 			}

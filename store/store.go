@@ -95,8 +95,10 @@ type Error struct {
 	Err error
 }
 
-// Error reads "store: op: cause".
-func (e *Error) Error() string { return "store: " + e.Op + ": " + e.Err.Error() }
+// Error reads "store: op: cause", on one line: the driver tells of every address that it tried on a line of its own.
+func (e *Error) Error() string {
+	return "store: " + e.Op + ": " + strings.Join(strings.FieldsFunc(e.Err.Error(), func(r rune) bool { return r == '\n' || r == '\t' }), " ")
+}
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }

@@ -193,7 +193,7 @@ func (s *service) prepare(ctx context.Context) error {
 		return s.store.EndReplicas(ctx)
 	}
 	if _, _, err := s.store.Ping(ctx); err != nil {
-		return err
+		return fmt.Errorf("%w; see that Postgres runs and that --database-url (MAILINTAKE_DATABASE_URL) is right", err)
 	}
 	pending, err := s.store.Pending(ctx)
 	if err != nil {

@@ -2,25 +2,17 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/mailintake/mailintake/ingest"
 )
 
-const (
-	beatEvery  = 5 * time.Second
-	claimEvery = time.Second
-	claimBatch = 500
-	// safety is how long before the TTL a replica that cannot reach the database stops acting on what it owned.
-	safety = 5 * time.Second
-)
+// claimBatch is how many channels one statement claims at most.
+const claimBatch = 500
 
 // Owner is told what a replica owns. Calls come one at a time.
 type Owner interface {
@@ -40,13 +32,30 @@ type Replica struct {
 	Channels Owner // nil: this process polls nothing
 	Relay    bool  // take relay buckets
 	Capacity int   // share relative to other replicas; 0 means 100
-	Log      *slog.Logger
+	// TTL is how long this replica keeps what it owns without a sign of life; 0 means the constant TTL. All replicas of
+	// one database must have the same.
+	TTL time.Duration
+	Log *slog.Logger
 
-	mu      sync.Mutex
-	id      ingest.ReplicaID
+	// What follows up to mu belongs to the goroutine of Run.
 	owned   map[ingest.ChannelID]int64
-	buckets []int16
+	counted time.Time          // when owned was last compared with the database
+	doubt   bool               // a claim or release failed, so that the database may have done it or not
+	ended   []ingest.ReplicaID // sessions that are over and could not say so
+
+	mu           sync.Mutex
+	id           ingest.ReplicaID
+	buckets      []int16
+	healthySince time.Time // since when all heartbeats have gone well
 }
+
+// A sign of life comes three times within the TTL, and a look for work every fifteenth of it.
+func (r *Replica) beatEvery() time.Duration  { return r.TTL / 3 }
+func (r *Replica) claimEvery() time.Duration { return r.TTL / 15 }
+
+// patience is how long after its last sign of life a replica that cannot reach the database stops acting on what it
+// owned. The rest of the TTL is for what is under way to end.
+func (r *Replica) patience() time.Duration { return r.TTL - r.TTL/3 }
 
 // Buckets are the relay buckets that this replica owns now.
 func (r *Replica) Buckets() []int16 {
@@ -67,89 +76,119 @@ func (r *Replica) Run(ctx context.Context) error {
 	if r.Capacity == 0 {
 		r.Capacity = 100
 	}
+	if r.TTL == 0 {
+		r.TTL = TTL
+	}
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
 	away := false
 	for ctx.Err() == nil {
+		sent := time.Now()
 		id, err := r.Store.join(ctx, r)
 		if err != nil {
 			if !away && ctx.Err() == nil {
 				r.Log.Warn("database away: waiting for it", "error", err)
 			}
 			away = true
-			sleep(ctx, time.Second+time.Duration(rand.Int64N(int64(time.Second))))
+			sleep(ctx, r.claimEvery()+time.Duration(rand.Int64N(int64(r.claimEvery()))))
 			continue
 		}
 		away = false
-		r.live(ctx, id)
+		r.ended = nil
+		r.live(ctx, id, sent)
 	}
 	return nil
 }
 
-// live is one session from joining to its end.
-func (r *Replica) live(ctx context.Context, id ingest.ReplicaID) {
+var (
+	errSilent = errors.New("no sign of life reached the database")
+	errBuried = errors.New("taken for dead by another replica")
+)
+
+// live is one session from joining to its end. The time at which the join was sent counts as the first sign of life.
+func (r *Replica) live(ctx context.Context, id ingest.ReplicaID, sent time.Time) {
 	r.mu.Lock()
-	r.id, r.owned = id, map[ingest.ChannelID]int64{}
+	r.id, r.healthySince = id, sent
 	r.mu.Unlock()
+	r.owned, r.counted, r.doubt = map[ingest.ChannelID]int64{}, sent, false
 	r.Log.Info("joined", "replica", id)
-	joined := time.Now()
+	session, end := context.WithCancelCause(ctx)
 	// Monotonic, and counted from before the heartbeat was sent: the database cannot have seen it earlier.
-	deadline := time.NewTimer(TTL - safety)
-	beat := time.NewTicker(beatEvery)
-	claim := time.NewTicker(claimEvery)
-	defer deadline.Stop()
-	defer beat.Stop()
-	defer claim.Stop()
-	r.share(ctx, id, false)
-	healthySince := joined
-loop:
-	for {
+	deadline := time.AfterFunc(time.Until(sent.Add(r.patience())), func() { end(errSilent) })
+	// Apart from the sharing, so that neither a slow statement nor a visit that is slow to end looks like death.
+	var beating sync.WaitGroup
+	beating.Go(func() { r.beat(session, end, deadline, id) })
+	claim := time.NewTicker(r.claimEvery())
+	for session.Err() == nil {
+		r.share(session, id)
 		select {
-		case <-ctx.Done():
-			break loop
-		case <-deadline.C:
-			r.Log.Error("no sign of life reached the database: giving up all channels", "replica", id)
-			break loop
-		case <-beat.C:
-			sent := time.Now()
-			bctx, cancel := context.WithTimeout(ctx, beatEvery)
-			alive, err := r.Store.beat(bctx, id)
-			cancel()
-			if err != nil {
-				healthySince = time.Now()
-				if ctx.Err() == nil {
-					r.Log.Warn("heartbeat failed", "replica", id, "error", err)
-				}
-				continue
-			}
-			if !alive {
-				r.Log.Error("taken for dead by another replica: giving up all channels", "replica", id)
-				break loop
-			}
-			deadline.Reset(time.Until(sent.Add(TTL - safety)))
+		case <-session.Done():
 		case <-claim.C:
-			// Who has just come back from an outage must not bury replicas that come back a moment later.
-			r.share(ctx, id, time.Since(healthySince) > TTL)
 		}
 	}
+	claim.Stop()
+	deadline.Stop()
+	if why := context.Cause(session); ctx.Err() == nil {
+		r.Log.Error("giving up all channels", "replica", id, "cause", why)
+	}
+	r.mu.Lock()
+	r.id, r.buckets = "", nil
+	r.mu.Unlock()
 	if r.Channels != nil {
 		r.Channels.DisownAll()
 	}
-	r.mu.Lock()
-	r.id, r.owned, r.buckets = "", nil, nil
-	r.mu.Unlock()
+	beating.Wait()
 	// Nothing acts on our channels any more, so that others may have them now and not after the TTL.
 	lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := r.Store.leave(lctx, id); err != nil {
-		r.Log.Warn("could not hand channels back; others take them when the lease ends", "ttl", TTL, "error", err)
+		r.ended = append(r.ended, id)
+		r.Log.Warn("could not hand channels back; others take them when the lease ends", "ttl", r.TTL, "error", err)
+	}
+}
+
+// beat gives signs of life until the session ends, and ends it where another replica has ended it already.
+func (r *Replica) beat(session context.Context, end context.CancelCauseFunc, deadline *time.Timer, id ingest.ReplicaID) {
+	pause := r.beatEvery()
+	for {
+		sleep(session, pause)
+		if session.Err() != nil {
+			return
+		}
+		sent := time.Now()
+		ctx, cancel := context.WithTimeout(session, r.beatEvery())
+		alive, err := r.Store.beat(ctx, id)
+		cancel()
+		switch {
+		case err != nil:
+			r.mu.Lock()
+			r.healthySince = time.Now()
+			r.mu.Unlock()
+			if session.Err() == nil {
+				r.Log.Warn("heartbeat failed", "replica", id, "error", err)
+			}
+			pause = r.claimEvery() // a database that restarts is back sooner than the next turn
+		case !alive:
+			end(errBuried)
+			return
+		default:
+			deadline.Reset(time.Until(sent.Add(r.patience())))
+			pause = r.beatEvery()
+		}
 	}
 }
 
 // share brings what this replica owns towards its fair share.
-func (r *Replica) share(ctx context.Context, id ingest.ReplicaID, reap bool) {
-	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+func (r *Replica) share(session context.Context, id ingest.ReplicaID) {
+	ctx, cancel := context.WithTimeout(session, r.beatEvery())
 	defer cancel()
-	if reap {
-		if n, err := r.Store.reap(ctx); err == nil && n > 0 {
+	r.mu.Lock()
+	healthy := time.Since(r.healthySince)
+	r.mu.Unlock()
+	// Who has just come back from an outage must not bury replicas that come back a moment later.
+	if healthy > r.TTL {
+		if n, err := r.Store.reap(ctx, r.TTL); err == nil && n > 0 {
 			r.Log.Info("replicas found dead", "count", n)
 		}
 	}
@@ -159,14 +198,22 @@ func (r *Replica) share(ctx context.Context, id ingest.ReplicaID, reap bool) {
 	if r.Channels == nil {
 		return
 	}
-	want, err := r.Store.target(ctx, id)
+	if r.doubt || time.Since(r.counted) >= r.beatEvery() {
+		r.recount(ctx, id)
+	}
+	// What is switched off goes first: it must not count as work.
+	if gone, err := r.Store.unwanted(ctx, id); err == nil && len(gone) > 0 {
+		r.giveBack(ctx, id, gone)
+	}
+	want, err := r.Store.target(ctx, id, r.TTL)
 	if err != nil {
 		return
 	}
 	for len(r.owned) < want {
 		got, err := r.Store.claim(ctx, id, min(claimBatch, want-len(r.owned)))
+		r.doubt = r.doubt || err != nil
 		if err != nil || len(got) == 0 {
-			return
+			break
 		}
 		for _, o := range got {
 			r.owned[o.Channel] = o.Epoch
@@ -174,7 +221,7 @@ func (r *Replica) share(ctx context.Context, id ingest.ReplicaID, reap bool) {
 		r.Channels.Own(got)
 		r.Log.Info("channels claimed", "count", len(got), "owned", len(r.owned))
 	}
-	// Hysteresis of one in fifty, and one in a hundred a second: rebalancing is never urgent, and moving many
+	// Hysteresis of one in fifty, and one in a hundred a turn: rebalancing is never urgent, and moving many
 	// channels at once would make as many logins at once.
 	if extra := len(r.owned) - want; extra > max(1, want/50) {
 		var give []ingest.ChannelID
@@ -186,10 +233,6 @@ func (r *Replica) share(ctx context.Context, id ingest.ReplicaID, reap bool) {
 		}
 		r.giveBack(ctx, id, give)
 	}
-	gone, err := r.Store.unwanted(ctx, id)
-	if err == nil && len(gone) > 0 {
-		r.giveBack(ctx, id, gone)
-	}
 }
 
 func (r *Replica) giveBack(ctx context.Context, id ingest.ReplicaID, give []ingest.ChannelID) {
@@ -198,140 +241,69 @@ func (r *Replica) giveBack(ctx context.Context, id ingest.ReplicaID, give []inge
 		delete(r.owned, ch)
 	}
 	if err := r.Store.release(ctx, id, give); err != nil {
+		r.doubt = true
 		r.Log.Warn("could not hand channels back", "count", len(give), "error", err)
 	}
 }
 
+// recount makes what this replica acts on equal to what the database says it owns. They part when the answer to a
+// claim or a release is lost: the channel would have a live owner that never looks at it.
+func (r *Replica) recount(ctx context.Context, id ingest.ReplicaID) {
+	var epochs int64
+	for _, epoch := range r.owned {
+		epochs += epoch
+	}
+	n, sum, err := r.Store.tally(ctx, id)
+	if err != nil {
+		return
+	}
+	r.counted = time.Now()
+	if n == len(r.owned) && sum == epochs && !r.doubt {
+		return
+	}
+	list, err := r.Store.holdings(ctx, id)
+	if err != nil {
+		r.doubt = true
+		return
+	}
+	r.doubt = false
+	held := make(map[ingest.ChannelID]int64, len(list))
+	for _, o := range list {
+		held[o.Channel] = o.Epoch
+	}
+	var lost []ingest.ChannelID
+	for ch, epoch := range r.owned {
+		if held[ch] != epoch {
+			lost = append(lost, ch)
+			delete(r.owned, ch)
+		}
+	}
+	var found []ingest.Ownership
+	for _, o := range list {
+		if _, ok := r.owned[o.Channel]; !ok {
+			found = append(found, o)
+			r.owned[o.Channel] = o.Epoch
+		}
+	}
+	if len(lost) > 0 {
+		r.Channels.Disown(lost)
+	}
+	if len(found) > 0 {
+		r.Channels.Own(found)
+	}
+	if len(lost)+len(found) > 0 {
+		r.Log.Warn("ownership put right after a lost answer", "replica", id, "lost", len(lost), "found", len(found))
+	}
+}
+
 func (r *Replica) shareBuckets(ctx context.Context, id ingest.ReplicaID) {
-	mine, err := r.Store.claimBuckets(ctx, id)
+	mine, err := r.Store.claimBuckets(ctx, id, r.TTL)
 	if err != nil {
 		return
 	}
 	r.mu.Lock()
 	r.buckets = mine
 	r.mu.Unlock()
-}
-
-func (s *Store) join(ctx context.Context, r *Replica) (ingest.ReplicaID, error) {
-	id := uuid.NewString()
-	host, _ := os.Hostname()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	_, err := s.pool.Exec(ctx, `insert into replica (replica_id, capacity, host, polls, relays) values (@id, @capacity, @host, @polls, @relays)`,
-		pgx.NamedArgs{"id": id, "capacity": r.Capacity, "host": host, "polls": r.Channels != nil, "relays": r.Relay})
-	return ingest.ReplicaID(id), wrap("join", err)
-}
-
-func (s *Store) beat(ctx context.Context, id ingest.ReplicaID) (alive bool, err error) {
-	tag, err := s.pool.Exec(ctx, `update replica set heartbeat_at = now() where replica_id = $1`, id)
-	return tag.RowsAffected() == 1, wrap("heartbeat", err)
-}
-
-func (s *Store) reap(ctx context.Context) (int64, error) {
-	tag, err := s.pool.Exec(ctx, `delete from replica where heartbeat_at < now() - $1::interval`, TTL)
-	return tag.RowsAffected(), wrap("reap", err)
-}
-
-// Orphans are channels without a live owner. A replica that stopped counts as an owner until it leaves or is reaped.
-const claimSQL = `with orphan as (
-  select s.channel_id from channel_state s join channel c using (channel_id)
-  where c.enabled and c.delete_time is null
-    and (s.owner is null or not exists (select from replica r where r.replica_id = s.owner))
-  limit @limit for update of s skip locked)
-update channel_state s set owner = @id, epoch = s.epoch + 1 from orphan
-where s.channel_id = orphan.channel_id
-  and exists (select from replica where replica_id = @id)
-returning s.channel_id, s.epoch`
-
-func (s *Store) claim(ctx context.Context, id ingest.ReplicaID, limit int) ([]ingest.Ownership, error) {
-	rows, err := s.pool.Query(ctx, claimSQL, pgx.NamedArgs{"id": id, "limit": limit})
-	if err != nil {
-		return nil, wrap("claim", err)
-	}
-	got, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ingest.Ownership, error) {
-		o := ingest.Ownership{Replica: id}
-		return o, row.Scan(&o.Channel, &o.Epoch)
-	})
-	return got, wrap("claim", err)
-}
-
-// The share of a replica is its part of the capacity of all that poll, rounded up.
-const targetSQL = `select ceil((select count(*) from channel where enabled and delete_time is null)
-  * coalesce((select capacity from replica where replica_id = @id), 0)::numeric
-  / greatest(1, (select sum(capacity) from replica where polls and heartbeat_at > now() - @ttl::interval)))::int`
-
-func (s *Store) target(ctx context.Context, id ingest.ReplicaID) (n int, err error) {
-	err = s.pool.QueryRow(ctx, targetSQL, pgx.NamedArgs{"id": id, "ttl": TTL}).Scan(&n)
-	return n, wrap("target", err)
-}
-
-// unwanted lists channels that this replica owns although they are switched off or deleted.
-func (s *Store) unwanted(ctx context.Context, id ingest.ReplicaID) ([]ingest.ChannelID, error) {
-	rows, err := s.pool.Query(ctx, `select channel_id from channel_state s join channel c using (channel_id)
-where s.owner = $1 and (not c.enabled or c.delete_time is not null)`, id)
-	if err != nil {
-		return nil, wrap("unwanted", err)
-	}
-	chs, err := pgx.CollectRows(rows, pgx.RowTo[ingest.ChannelID])
-	return chs, wrap("unwanted", err)
-}
-
-func (s *Store) release(ctx context.Context, id ingest.ReplicaID, chs []ingest.ChannelID) error {
-	_, err := s.pool.Exec(ctx, `update channel_state set owner = null where owner = $1 and channel_id = any($2)`, id, chs)
-	return wrap("release", err)
-}
-
-// leave ends a session: what it owned has no owner from now on.
-func (s *Store) leave(ctx context.Context, id ingest.ReplicaID) error {
-	_, err := s.pool.Exec(ctx, `delete from replica where replica_id = $1`, id)
-	return wrap("leave", err)
-}
-
-// EndReplicas declares all replicas dead. It is for a process that knows itself to be the only one, because the database
-// is its own child: what an earlier life owned is free at once and not after the TTL.
-func (s *Store) EndReplicas(ctx context.Context) error {
-	_, err := s.pool.Exec(ctx, `delete from replica`)
-	return wrap("end replicas", err)
-}
-
-const claimBucketsSQL = `with live as (select count(*) n from replica where relays and heartbeat_at > now() - @ttl::interval),
-mine as (select count(*) n from relay_bucket where owner = @id),
-orphan as (
-  select bucket from relay_bucket b
-  where owner is null or not exists (select from replica r where r.replica_id = b.owner)
-  order by bucket limit (select greatest(0, ceil(@total::numeric / greatest(1, live.n)) - mine.n) from live, mine)
-  for update skip locked)
-update relay_bucket b set owner = @id, epoch = b.epoch + 1 from orphan where b.bucket = orphan.bucket`
-
-// Buckets beyond the share go back all at once: the relay holds no state for them that is dear to make again.
-const releaseBucketsSQL = `update relay_bucket set owner = null where owner = @id and bucket not in (
-  select bucket from relay_bucket where owner = @id order by bucket
-  limit ceil(@total::numeric / greatest(1, (select count(*) from replica where relays and heartbeat_at > now() - @ttl::interval))))`
-
-func (s *Store) claimBuckets(ctx context.Context, id ingest.ReplicaID) ([]int16, error) {
-	args := pgx.NamedArgs{"id": id, "ttl": TTL, "total": relayBuckets}
-	mine, err := s.buckets(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	batch := &pgx.Batch{}
-	batch.Queue(releaseBucketsSQL, args)
-	if len(mine) < relayBuckets {
-		batch.Queue(claimBucketsSQL, args)
-	}
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, wrap("claim buckets", err)
-	}
-	return s.buckets(ctx, id)
-}
-
-func (s *Store) buckets(ctx context.Context, id ingest.ReplicaID) ([]int16, error) {
-	rows, err := s.pool.Query(ctx, `select bucket from relay_bucket where owner = $1 order by bucket`, id)
-	if err != nil {
-		return nil, wrap("buckets", err)
-	}
-	bs, err := pgx.CollectRows(rows, pgx.RowTo[int16])
-	return bs, wrap("buckets", err)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -23,7 +23,9 @@ const TTL = 15 * time.Second
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
-	pool   *pgxpool.Pool
+	pool *pgxpool.Pool
+	// lease has connections for ownership alone: a replica must be able to give signs of life while all others are taken.
+	lease  *pgxpool.Pool
 	sealer *seal.Sealer
 	log    *slog.Logger
 	// wakeRelay gets a token whenever a commit wrote events, so that the relay of this process does not wait.
@@ -33,7 +35,7 @@ type Store struct {
 // Config says how to reach the database.
 type Config struct {
 	URL      string       // a connection URL or keyword string as libpq takes it
-	MaxConns int          // 0 means 16
+	MaxConns int          // 0 means 16; a Replica needs up to 2 more
 	Sealer   *seal.Sealer // may be nil for commands that never touch credentials
 	Log      *slog.Logger
 }
@@ -59,19 +61,29 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	rp["idle_in_transaction_session_timeout"] = fmt.Sprint((TTL / 2).Milliseconds())
 	rp["statement_timeout"] = "60000"
 	rp["timezone"] = "UTC"
+	lc := pc.Copy()
+	lc.MaxConns, lc.MinConns, lc.MinIdleConns = 2, 0, 0
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	lease, err := pgxpool.NewWithConfig(ctx, lc)
+	if err != nil {
+		pool.Close()
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	log := cfg.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{pool: pool, sealer: cfg.Sealer, log: log, wakeRelay: make(chan struct{}, 1)}, nil
+	return &Store{pool: pool, lease: lease, sealer: cfg.Sealer, log: log, wakeRelay: make(chan struct{}, 1)}, nil
 }
 
 // Close frees all connections.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.pool.Close()
+	s.lease.Close()
+}
 
 // Ping asks the database whether it is there and gives its clock and version.
 func (s *Store) Ping(ctx context.Context) (now time.Time, version string, err error) {

@@ -85,7 +85,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.afterRead(start, n)
 		return n, nil
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, c.Fail(c.slow(start, err))

@@ -29,10 +29,10 @@ func TestConnReadTimesOut(t *testing.T) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		if _, again := c.Read(make([]byte, 1)); again != err {
+		if _, again := c.Read(make([]byte, 1)); !errors.Is(again, err) {
 			t.Errorf("the error does not stick: %v", again)
 		}
-		if _, again := c.Write([]byte("x")); again != err {
+		if _, again := c.Write([]byte("x")); !errors.Is(again, err) {
 			t.Errorf("the error does not stick: %v", again)
 		}
 	})
@@ -122,7 +122,7 @@ func TestConnContext(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer c.Begin(ctx)()
 		go cancel(cause)
-		if _, err := c.Read(make([]byte, 1)); err != cause {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, cause) {
 			t.Errorf("got %v, want %v", err, cause)
 		}
 		<-c.Done()
@@ -132,7 +132,7 @@ func TestConnContext(t *testing.T) {
 func TestConnEndIsNeverEOF(t *testing.T) {
 	c, server := pair(t, time.Minute)
 	server.Close()
-	if _, err := c.Read(make([]byte, 1)); err != io.ErrUnexpectedEOF {
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -154,7 +154,7 @@ func TestConnCounts(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Read(make([]byte, 1)); err != ErrClosed {
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, ErrClosed) {
 		t.Errorf("read after Close: %v", err)
 	}
 }

@@ -135,10 +135,10 @@ func (s *session) open(ctx context.Context, version string) error {
 		}
 		sel := s.client.Select(s.folder, &goimap.SelectOptions{ReadOnly: s.readOnly})
 		if id != nil {
-			id.Wait() // a refusal does no harm
+			_, _ = id.Wait() // a refusal does no harm, and a lost connection shows in the answer to SELECT
 		}
 		if capability != nil {
-			capability.Wait()
+			_, _ = capability.Wait() // likewise: the guard keeps the list that came
 		}
 		_, err := sel.Wait()
 		return err

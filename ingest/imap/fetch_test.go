@@ -271,7 +271,7 @@ S: $ OK done`)
 		io.CopyN(io.Discard, a.Body, 10)
 		return full
 	})
-	if err != full {
+	if !errors.Is(err, full) {
 		t.Errorf("got %v, want the error of each", err)
 	}
 	if _, err := s.List(t.Context(), ingest.Cursor{}, ingest.Limit{}); err == nil {

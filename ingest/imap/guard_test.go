@@ -95,7 +95,7 @@ func FuzzGuard(f *testing.F) {
 				close(a.ack)
 			case err := <-end:
 				running = false
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					t.Error("the end of the stream looks like an orderly end")
 				}
 				if e, ok := errors.AsType[*ingest.Error](err); ok && e.Kind != ingest.KindProtocol && e.Kind != ingest.KindTooLarge {

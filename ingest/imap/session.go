@@ -91,7 +91,7 @@ func (s *session) failure(op string, err error) error {
 func (s *session) abort(err error) {
 	s.closed = true
 	s.conn.Fail(err)
-	s.client.Close() // its error is ours
+	_ = s.client.Close() // its error is ours
 }
 
 // Close logs out and frees the connection; after an error it only does the latter.
@@ -106,8 +106,8 @@ func (s *session) Close() error {
 		_ = s.command(ctx, "logout", 1, newSink(), func() error { return s.client.Logout().Wait() })
 	}
 	s.closed = true
-	s.conn.Close()
-	s.client.Close()
+	_ = s.conn.Close() // nothing that was done depends on this either
+	_ = s.client.Close()
 	return nil
 }
 

@@ -89,7 +89,7 @@ func TestUIDSets(t *testing.T) {
 	if n != len(odd) {
 		t.Errorf("%d UIDs in, %d out", len(odd), n)
 	}
-	if got := fmt.Sprint(uidSets([]uint32{3, 1, 2, 2, 9})); got != fmt.Sprint("[1:3,9]") {
+	if got := fmt.Sprint(uidSets([]uint32{3, 1, 2, 2, 9})); got != "[1:3,9]" {
 		t.Errorf("got %s", got)
 	}
 	if uidSets(nil) != nil {

@@ -323,7 +323,7 @@ func attribute(tag, name string) string {
 			continue
 		}
 		value = strings.TrimLeft(value[1:], " \t\r\n")
-		end := -1
+		var end int
 		if value != "" && (value[0] == '"' || value[0] == '\'') {
 			quote := value[0]
 			value = value[1:]

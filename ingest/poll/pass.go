@@ -26,7 +26,7 @@ func (v *visit) main(ctx context.Context) error {
 		return v.startHere(ctx)
 	}
 	limit := ingest.Limit{Messages: batchMessages, Octets: batchOctets}
-	page, err := v.sess.List(ctx, v.ch.Cursor, limit)
+	page, err := v.list(ctx, v.ch.Cursor, limit)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (v *visit) main(ctx context.Context) error {
 	} else if changed := !v.memory.looked || v.memory.total != page.Total || v.memory.uidNext != page.UIDNext; changed && v.ch.Cursor.LastUID > v.ch.Cursor.Floor {
 		low := v.ch.Cursor
 		low.LastUID -= min(lookBack, low.LastUID-low.Floor)
-		if page, err = v.sess.List(ctx, low, limit); err != nil {
+		if page, err = v.list(ctx, low, limit); err != nil {
 			return err
 		}
 	}
@@ -66,7 +66,7 @@ func (v *visit) main(ctx context.Context) error {
 		if !page.More {
 			break
 		}
-		if page, err = v.sess.List(ctx, page.Next, limit); err != nil {
+		if page, err = v.list(ctx, page.Next, limit); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,7 @@ func (v *visit) main(ctx context.Context) error {
 // history. It reads no message.
 func (v *visit) startHere(ctx context.Context) error {
 	cur := ingest.Cursor{Folder: v.ch.Mailbox.Folder, LastUID: maxUID}
-	page, err := v.sess.List(ctx, cur, ingest.Limit{Messages: 1})
+	page, err := v.list(ctx, cur, ingest.Limit{Messages: 1})
 	if err != nil {
 		return err
 	}
@@ -100,14 +100,7 @@ func (v *visit) startHere(ctx context.Context) error {
 
 // mainPOP3 compares the whole maildrop with the ledger.
 func (v *visit) mainPOP3(ctx context.Context) error {
-	entries, err := v.listAll(ctx)
-	if err != nil {
-		return err
-	}
-	v.listed = make(map[ingest.Ref]bool, len(entries))
-	for _, e := range entries {
-		v.listed[e.Ref] = true
-	}
+	entries := v.maildrop
 	for first := true; first || len(entries) > 0; first = false {
 		n := chunk(entries)
 		b := v.plan(entries[:n], &v.counts)
@@ -118,6 +111,15 @@ func (v *visit) mainPOP3(ctx context.Context) error {
 		entries = entries[n:]
 	}
 	return v.finish(ctx, true)
+}
+
+// list is a page of the listing, on a new connection if the last one broke.
+func (v *visit) list(ctx context.Context, after ingest.Cursor, limit ingest.Limit) (ingest.Page, error) {
+	sess, err := v.session(ctx)
+	if err != nil {
+		return ingest.Page{}, err
+	}
+	return sess.List(ctx, after, limit)
 }
 
 func (v *visit) listAll(ctx context.Context) ([]ingest.Entry, error) {

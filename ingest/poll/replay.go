@@ -20,7 +20,7 @@ func (v *visit) replay(ctx context.Context, f ingest.Fetch) error {
 		cur.Folder = ""
 	}
 	for {
-		page, err := v.sess.List(ctx, cur, limit)
+		page, err := v.list(ctx, cur, limit)
 		if err != nil {
 			return err
 		}

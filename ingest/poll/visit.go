@@ -14,15 +14,18 @@ import (
 // visit is one look into one mailbox.
 type visit struct {
 	*Poller
-	ch      *ingest.Channel
-	own     ingest.Ownership
-	log     *slog.Logger
-	memory  *memory
-	sess    ingest.Session
-	reopens int
-	counts  ingest.Counts
-	deleted []ingest.Ref // POP3: marked, and gone only once Close succeeds
-	// listed holds every ref of a POP3 maildrop: what is stored under a ref that is not among them was numbered anew.
+	ch       *ingest.Channel
+	own      ingest.Ownership
+	log      *slog.Logger
+	memory   *memory
+	sess     ingest.Session
+	reopens  int
+	counts   ingest.Counts
+	deleted  []ingest.Ref // POP3: marked, and gone only once Close succeeds
+	validity uint32       // UIDVALIDITY of the folder
+	// maildrop is the listing of a POP3 mailbox, and listed its refs: what is stored under a ref that is not among them
+	// was numbered anew.
+	maildrop []ingest.Entry
 	listed   map[ingest.Ref]bool
 	lastSave time.Time
 	inFlight *commit // the commit that goes on while the next batch is fetched
@@ -75,6 +78,9 @@ func (v *visit) run(ctx context.Context) (err error) {
 	if err := v.open(ctx); err != nil {
 		return err
 	}
+	if err := v.look(ctx); err != nil {
+		return errors.Join(err, v.close(ctx, false))
+	}
 	defer func() {
 		// What was read is committed whatever stopped the reading.
 		err = errors.Join(err, v.finish(ctx, err == nil))
@@ -105,7 +111,7 @@ func (v *visit) open(ctx context.Context) (err error) {
 // old connection is deleted.
 func (v *visit) reopen(ctx context.Context) error {
 	if v.sess != nil {
-		v.sess.Close()
+		_ = v.sess.Close() // what it may have deleted is settled again, which is harmless
 		v.sess = nil
 	}
 	v.deleted = nil
@@ -121,7 +127,43 @@ func (v *visit) reopen(ctx context.Context) error {
 		_, err := v.sess.List(ctx, ingest.Cursor{}, ingest.Limit{Messages: 1})
 		return err
 	}
+	before := v.validity
+	if err := v.look(ctx); err != nil {
+		return err
+	}
+	if v.validity != before {
+		return &ingest.Error{Op: "select", Kind: ingest.KindTemporary, Reason: ingest.ReasonProtocol,
+			Err: fmt.Errorf("UIDVALIDITY changed from %d to %d during the visit", before, v.validity)}
+	}
 	return nil
+}
+
+// look learns what the session's refs mean: the UIDVALIDITY of a folder, or everything that a POP3 maildrop lists.
+func (v *visit) look(ctx context.Context) (err error) {
+	if v.ch.Mailbox.Protocol.IsIMAP() {
+		// A listing from the last possible UID on asks the server nothing.
+		page, err := v.sess.List(ctx, ingest.Cursor{Folder: v.ch.Mailbox.Folder, LastUID: maxUID}, ingest.Limit{Messages: 1})
+		v.validity = page.Next.UIDValidity
+		return err
+	}
+	if v.maildrop, err = v.listAll(ctx); err != nil {
+		return err
+	}
+	v.listed = make(map[ingest.Ref]bool, len(v.maildrop))
+	for _, e := range v.maildrop {
+		v.listed[e.Ref] = true
+	}
+	return nil
+}
+
+// session is the open session, a new one if the last one broke.
+func (v *visit) session(ctx context.Context) (ingest.Session, error) {
+	if v.sess == nil {
+		if err := v.reopen(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return v.sess, nil
 }
 
 // close ends the session. POP3 deletes only now (RFC 1939 §6); what it confirmed is recorded.
@@ -140,8 +182,8 @@ func (v *visit) close(ctx context.Context, well bool) error {
 // settle settles stored refs and records it.
 func (v *visit) settle(ctx context.Context, refs []ingest.Ref) error {
 	how := v.ch.Mailbox.Settlement
-	if len(refs) == 0 {
-		return nil
+	if len(refs) == 0 || v.sess == nil {
+		return nil // what a broken session could not settle, the next visit finds
 	}
 	if how == ingest.SettleLeave {
 		if v.ch.Mailbox.Protocol.IsIMAP() {
@@ -172,13 +214,9 @@ func (v *visit) settlePending(ctx context.Context) error {
 	if err != nil || len(refs) == 0 {
 		return stored(err)
 	}
-	page, err := v.sess.List(ctx, ingest.Cursor{Folder: v.ch.Mailbox.Folder, LastUID: maxUID}, ingest.Limit{Messages: 1})
-	if err != nil {
-		return err
-	}
 	var now, void []ingest.Ref
 	for _, r := range refs {
-		if r.Folder == v.ch.Mailbox.Folder && r.UIDValidity == page.Next.UIDValidity && r.IsIMAP() {
+		if r.Folder == v.ch.Mailbox.Folder && r.UIDValidity == v.validity && r.IsIMAP() {
 			now = append(now, r)
 		} else {
 			void = append(void, r)

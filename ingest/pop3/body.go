@@ -20,6 +20,7 @@ type body struct {
 	bol   bool         // at the beginning of a line
 	rest  []byte       // of a chunk that Read has not handed out, within the buffer of r
 	err   error        // io.EOF or what went wrong; sticks
+	ended bool         // the terminator was read: err is the orderly end. Asked instead of err, as causes may wrap io.EOF
 }
 
 func newBody(r *bufio.Reader, limit int64, onEnd func() error) *body {
@@ -51,7 +52,7 @@ func (b *body) WriteTo(w io.Writer) (int64, error) {
 		b.rest = nil
 		if len(chunk) == 0 {
 			var err error
-			if chunk, err = b.chunk(); err == io.EOF {
+			if chunk, err = b.chunk(); b.ended {
 				return total, nil
 			} else if err != nil {
 				return total, err
@@ -102,6 +103,7 @@ func (b *body) scan() ([]byte, error) {
 					return nil, err
 				}
 			}
+			b.ended = true
 			return nil, io.EOF
 		}
 		_, _ = b.r.Discard(1)
@@ -163,7 +165,7 @@ func (b *body) eachLine(limit int, f func(line []byte, cut bool) error) error {
 	}
 	for {
 		chunk, err := b.chunk()
-		if err == io.EOF {
+		if b.ended {
 			if len(line) > 0 {
 				return flush()
 			}

@@ -79,13 +79,13 @@ func (s *session) Fetch(ctx context.Context, refs []ingest.Ref, each func(ingest
 		if b.err == nil && eachErr == nil {
 			_, _ = io.Copy(io.Discard, b) // not drained, against the contract; b.err says what became of it
 		}
-		if b.err != nil && b.err != io.EOF {
+		if b.err != nil && !b.ended {
 			fault, lost := s.fault(b.err)
 			missing[w.ref] = fault
 			return missing, lost
 		}
 		if eachErr != nil {
-			s.broke("fetch", eachErr)
+			_ = s.broke("fetch", eachErr) // the caller gets its own error back as it was
 			return missing, eachErr
 		}
 		st, err = follows, followErr
@@ -141,7 +141,7 @@ func (b *strict) WriteTo(w io.Writer) (int64, error) {
 
 func (b *strict) translate(err error) error {
 	switch {
-	case err == nil || err == io.EOF:
+	case err == nil || b.ended:
 		return err
 	case errors.Is(err, errBodyTooLarge):
 		return &ingest.Error{Op: "fetch", Kind: ingest.KindTooLarge, Reason: ingest.ReasonTooLarge, Err: err}

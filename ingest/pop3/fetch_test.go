@@ -280,7 +280,7 @@ func TestFetchCallbackError(t *testing.T) {
 			}
 			return mine
 		})
-		if err != mine || calls != 1 || len(missing) > 0 {
+		if !errors.Is(err, mine) || calls != 1 || len(missing) > 0 {
 			t.Errorf("drained %v: got %v after %d calls, missing %v", drained, err, calls, missing)
 		}
 		if err := s.Close(); err != nil {

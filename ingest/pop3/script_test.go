@@ -81,7 +81,7 @@ func (s *script) serve(transcript string) error {
 		case "C:":
 			line, err := r.ReadString('\n')
 			if err != nil {
-				return fmt.Errorf("step %d: got %q, %v; want %q", i+1, line, err, text)
+				return fmt.Errorf("step %d: got %q, %w; want %q", i+1, line, err, text)
 			}
 			if line != text+"\r\n" {
 				return fmt.Errorf("step %d: got %q, want %q", i+1, line, text)

@@ -270,7 +270,7 @@ func (s *Spool) release() {
 		s.buffer = nil
 	}
 	if s.file != nil {
-		removeFile(s.file, s.path)
+		_ = removeFile(s.file, s.path) // nobody wants the content any more
 		s.file = nil
 	}
 	s.pool.disk.Add(-s.booked)

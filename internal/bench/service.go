@@ -102,13 +102,14 @@ func startService(ctx context.Context, binary, dir string) (s *service, err erro
 func (s *service) ready(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(s.authorized(ctx))
 	defer cancel()
-	answered := make(chan error, 1)
+	var err error
+	answered := make(chan struct{})
 	go func() {
-		_, err := s.mailbox.ListEmailChannels(ctx, &mailintakev1.ListEmailChannelsRequest{Parent: tenant}, grpc.WaitForReady(true))
-		answered <- err
+		defer close(answered)
+		_, err = s.mailbox.ListEmailChannels(ctx, &mailintakev1.ListEmailChannelsRequest{Parent: tenant}, grpc.WaitForReady(true))
 	}()
 	select {
-	case err := <-answered:
+	case <-answered:
 		if err != nil {
 			return fmt.Errorf("the service does not answer: %w\n%s", err, s.log.tail(10))
 		}
@@ -116,7 +117,7 @@ func (s *service) ready(ctx context.Context) error {
 	case <-s.child.exited:
 		cancel()
 		<-answered
-		return fmt.Errorf("mailintake serve ended (%v):\n%s", s.child.err, s.log.tail(10))
+		return fmt.Errorf("mailintake serve ended (%v):\n%s", s.child.cmd.ProcessState, s.log.tail(10))
 	}
 }
 

@@ -9,9 +9,8 @@ import (
 
 // child is a process that dies with this one.
 type child struct {
-	cmd    *exec.Cmd
+	cmd    *exec.Cmd // its ProcessState is set when exited is closed
 	exited chan struct{}
-	err    error // of Wait; read after exited is closed
 }
 
 // startChild starts cmd with its output in log. The kernel sends the child the signal of dieWithParent when the
@@ -31,7 +30,7 @@ func startChild(cmd *exec.Cmd, log *os.File) (*child, error) {
 		if err != nil {
 			return
 		}
-		c.err = cmd.Wait()
+		_ = cmd.Wait() // ProcessState says how it ended
 		close(c.exited)
 	}()
 	if err := <-started; err != nil {
@@ -44,8 +43,3 @@ func (c *child) pid() int { return c.cmd.Process.Pid }
 
 // signal does nothing once the child has been waited for.
 func (c *child) signal(s syscall.Signal) { _ = c.cmd.Process.Signal(s) }
-
-func (c *child) waitErr() error {
-	<-c.exited
-	return c.err
-}

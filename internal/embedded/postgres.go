@@ -213,7 +213,7 @@ func (p *Postgres) awaitReady(ctx context.Context, c *child, logName string, mar
 			if strings.Contains(tail, "pre-existing shared memory block") {
 				return errSharedMemoryBusy
 			}
-			return fmt.Errorf("postgres ended at start (%v); the end of %s:\n%s", c.waitErr(), logName, lastLines(tail, 8))
+			return fmt.Errorf("postgres ended at start (%v); the end of %s:\n%s", c.cmd.ProcessState, logName, lastLines(tail, 8))
 		case <-ctx.Done():
 			return fmt.Errorf("postgres did not answer in time (%w); the end of %s:\n%s", ctx.Err(), logName, lastLines(logSince(logName, mark), 8))
 		case <-tick.C:
@@ -236,7 +236,7 @@ func (p *Postgres) watch(logName string, mark int64) {
 	<-p.child.exited
 	p.mu.Lock()
 	if !p.stopping {
-		p.err = fmt.Errorf("embedded postgres: ended by itself (%v); the end of %s:\n%s", p.child.waitErr(), logName, lastLines(logSince(logName, mark), 8))
+		p.err = fmt.Errorf("embedded postgres: ended by itself (%v); the end of %s:\n%s", p.child.cmd.ProcessState, logName, lastLines(logSince(logName, mark), 8))
 	}
 	p.mu.Unlock()
 	p.release()
@@ -258,7 +258,7 @@ func (p *Postgres) exec(ctx context.Context, database, sql string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }() // whether the statement was done is known by then
 	return conn.Exec(ctx, sql).Close()
 }
 

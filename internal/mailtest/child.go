@@ -14,9 +14,8 @@ import (
 
 // child is a process, with a process group of its own, that dies with this one.
 type child struct {
-	cmd    *exec.Cmd
+	cmd    *exec.Cmd // its ProcessState is set when exited is closed
 	exited chan struct{}
-	err    error // of Wait; read after exited is closed
 }
 
 // startChild starts cmd with its output in out. The kernel sends the child the signal when the *thread* that forked it
@@ -35,7 +34,7 @@ func startChild(cmd *exec.Cmd, out *syncBuffer, onDeath syscall.Signal) (*child,
 		if err != nil {
 			return
 		}
-		c.err = cmd.Wait()
+		_ = cmd.Wait() // ProcessState says how it ended
 		close(c.exited)
 	}()
 	if err := <-started; err != nil {

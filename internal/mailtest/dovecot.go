@@ -298,7 +298,7 @@ func (d *Dovecot) launch(ctx context.Context) error {
 			select {
 			case <-c.exited:
 				log, _ := os.ReadFile(d.LogFile())
-				return fmt.Errorf("ended at start (%v): %s%s", c.err, complaint.String(), tail(string(log), 5))
+				return fmt.Errorf("ended at start (%v): %s%s", c.cmd.ProcessState, complaint.String(), tail(string(log), 5))
 			case <-ctx.Done():
 				c.kill()
 				return fmt.Errorf("%s did not answer: %w", d.Addr(name), ctx.Err())

@@ -291,7 +291,9 @@ func (p *pop3Session) transaction(name, arg string, f POP3Faults) error {
 			return nil
 		}
 		p.line("+OK")
-		p.w.Write(wire(top(p.drop[n-1].Raw, count)))
+		if _, err := p.w.Write(wire(top(p.drop[n-1].Raw, count))); err != nil {
+			return err
+		}
 		p.line(".")
 	case name == "DELE":
 		if n, ok := p.number(arg); ok {

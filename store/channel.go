@@ -159,12 +159,12 @@ func (s *Store) SaveHealth(ctx context.Context, own ingest.Ownership, revision i
 }
 
 // Channels that look healthy although nothing has come of them for too long: max(3 intervals, 5 minutes). The extra
-// minute is how late a last success may be written down.
+// minute is how late a last success may be written down. A retry begins the wait anew, by since.
 const stalledSQL = `update channel_status h set state = @stalled, since = now(), reason = 'STALLED', server_text = '',
   detail = 'no successful visit since ' || coalesce(to_char(h.last_success, 'YYYY-MM-DD HH24:MI:SS "UTC"'), 'the channel was enabled'),
   hint = 'see whether a replica runs that polls; if one does, its log names the channel'
 from channel c where c.channel_id = h.channel_id and c.enabled and c.delete_time is null and h.state = any(@healthy)
-  and greatest(h.last_success, c.update_time) < now() - greatest(3 * c.poll_interval, interval '5 minutes') - interval '1 minute'
+  and greatest(h.last_success, c.update_time, h.since) < now() - greatest(3 * c.poll_interval, interval '5 minutes') - interval '1 minute'
 returning c.tenant, c.channel, h.last_success`
 
 // Stalled is a channel that the watchdog found.
@@ -199,7 +199,7 @@ func (s *Store) SaveFetch(ctx context.Context, id string, p ingest.Progress, don
 	}
 	tag, err := s.pool.Exec(ctx, `update replay set progress = @progress::jsonb, error = @error,
   state = case when @error <> '' then @failed when @done then @succeeded else state end,
-  end_time = case when @done then now() end
+  end_time = case when @done or @error <> '' then now() end
 where replay_id = @id and state = @running`, pgx.NamedArgs{"id": id, "progress": string(doc), "done": done, "error": failure,
 		"failed": ingest.ReplayFailed, "succeeded": ingest.ReplaySucceeded, "running": ingest.ReplayRunning})
 	if err != nil {

@@ -26,9 +26,11 @@ const fenceSQL = `select next_seq, now() from channel_state
 where channel_id = @channel and owner = @owner and epoch = @epoch for no key update`
 
 // What is stored stays stored. A ref that was deferred, given up or not wanted may still become stored, and a deferred
-// one may be deferred again or given up.
+// one may be deferred again or given up. The fence is asked for again because a fenced commit must not wait for refs
+// that the owner is writing, nor the owner for it: each could hold what the other wants.
 const ledgerSQL = `insert into ledger as l (channel_id, ref, standing, message_id, content, size, reason, detail, unsettled)
 select @channel, * from unnest(@refs::text[], @standings::smallint[], @ids::uuid[], @contents::bytea[], @sizes::bigint[], @reasons::text[], @details::text[], @unsettled::boolean[])
+where exists (select from channel_state where channel_id = @channel and owner = @owner and epoch = @epoch)
 on conflict (channel_id, ref) do update
   set standing = excluded.standing, message_id = excluded.message_id, content = excluded.content, size = excluded.size,
       reason = excluded.reason, detail = excluded.detail, unsettled = excluded.unsettled, attempts = l.attempts + 1, last_try = now()
@@ -109,7 +111,7 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 	})
 	taken := make([]bool, n)
 	if n > 0 {
-		batch.Queue(ledgerSQL, pgx.NamedArgs{"channel": own.Channel, "refs": refs, "standings": standings, "ids": ids,
+		batch.Queue(ledgerSQL, pgx.NamedArgs{"channel": own.Channel, "owner": own.Replica, "epoch": own.Epoch, "refs": refs, "standings": standings, "ids": ids,
 			"contents": contents, "sizes": sizes, "reasons": reasons, "details": details, "unsettled": unsettled}).Query(func(rows pgx.Rows) error {
 			var ref string
 			_, err := pgx.ForEachRow(rows, []any{&ref}, func() error { taken[index[ref]] = true; return nil })

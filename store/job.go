@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,7 +42,9 @@ func (s *Store) enqueue(ctx context.Context, tx pgx.Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = client.InsertTx(ctx, tx, replayArgs{ID: id}, nil)
+	// Attempts are lost to databases that go away and processes that die, never to the replay; one without a job would
+	// look as if it went on for ever.
+	_, err = client.InsertTx(ctx, tx, replayArgs{ID: id}, &river.InsertOpts{MaxAttempts: math.MaxInt16})
 	return err
 }
 
@@ -122,7 +125,7 @@ func (w *replayWorker) Work(ctx context.Context, job *river.Job[replayArgs]) err
 	case ingest.ReplayFetch:
 		// The owner of the channel does the work, on its next visit; see Store.SaveFetch.
 	default:
-		err = fmt.Errorf("replay %s has unknown kind %d", r.ID, r.Kind)
+		done, err = true, w.store.endReplay(ctx, r, ingest.ReplayFailed, 0, 0, fmt.Sprintf("this version does not know replays of kind %d", r.Kind))
 	}
 	if err != nil {
 		w.log.Warn("replay step failed", "replay", r.ID, "kind", r.Kind, "error", err)
@@ -144,7 +147,7 @@ func (w *replayWorker) NextRetry(*river.Job[replayArgs]) time.Time {
 // with the last event that there is now, or it would follow new ones for ever.
 const startReplaySQL = `with r as (
   update replay set state = @running, start_time = now(),
-    last_seq = case when kind = @events and last_seq = 0 then greatest(1, (select next_seq - 1 from channel_state s where s.channel_id = replay.channel_id)) else last_seq end
+    last_seq = case when kind = @events then least(nullif(last_seq, 0), greatest(1, (select next_seq - 1 from channel_state s where s.channel_id = replay.channel_id))) else last_seq end
   where replay_id = @id and state = @queued returning channel_id, kind, dry_run),
 h as (
   update channel_status h set state = @pending, failures = 0, auth_failures = 0, next_attempt = null, since = now(), last_attempt = null
@@ -209,7 +212,8 @@ const replayRangeSQL = `e.channel_id = @channel and (@first = 0 or e.seq >= @fir
 // added behind a cancellation.
 const stepEventsSQL = `with r as (select position from replay where replay_id = @id and state = @running for update),
 waiting as (select count(*) n from outbox where replay_id = @id),
-next as (select e.day, e.seq from event e, r, waiting where ` + replayRangeSQL + ` and e.seq > r.position and waiting.n < @ahead and not @dry order by e.seq limit @step),
+next as (select e.day, e.seq from event e, r where ` + replayRangeSQL + ` and e.seq > r.position and not @dry
+  order by e.seq limit (select least(@step, greatest(0, @ahead - n)) from waiting)),
 put as (insert into outbox (bucket, channel_id, day, seq, replay_id) select @bucket, @channel, day, seq, @id::uuid from next order by seq),
 moved as (update replay set position = coalesce((select max(seq) from next), replay.position) from r where replay_id = @id returning replay.position)
 select (select count(*) from event e where ` + replayRangeSQL + `),

@@ -71,14 +71,14 @@ order by m.seq ` + direction(q.Descending) + ` limit @limit`
 }
 
 const readRawSQL = `select r.piece, r.octets from raw r
-where r.day = @day and r.message_id = @id and r.piece between @first and @last
+where r.day = @day and r.message_id = @id and r.piece between @first::bigint and @last::bigint
   and exists (select from message m join channel c using (channel_id) where m.day = @day and m.message_id = @id and c.tenant = @tenant and c.channel = @channel)
 order by r.piece`
 
 // ReadRaw reads a part of the octets of a message.
 func (s *Store) ReadRaw(ctx context.Context, tenant, channel string, id ingest.MessageID, offset int64, limit int) ([]byte, error) {
 	first := offset / pieceSize
-	last := (offset + int64(limit) - 1) / pieceSize
+	last := first + (offset%pieceSize+int64(limit)-1)/pieceSize
 	rows, err := s.pool.Query(ctx, readRawSQL, pgx.NamedArgs{"day": dayOf(id), "id": uuid.UUID(id), "first": first, "last": last,
 		"tenant": tenant, "channel": channel})
 	if err != nil {

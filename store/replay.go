@@ -61,6 +61,9 @@ func scanReplay(row pgx.CollectableRow) (r ingest.Replay, err error) {
 }
 
 func readReplay(ctx context.Context, q querier, tenant, id string) (ingest.Replay, error) {
+	if uuid.Validate(id) != nil {
+		return ingest.Replay{}, pgx.ErrNoRows
+	}
 	rows, err := q.Query(ctx, replaySQL+`where r.tenant = @tenant and r.replay_id = @id`, pgx.NamedArgs{"tenant": tenant, "id": id})
 	if err != nil {
 		return ingest.Replay{}, err
@@ -95,24 +98,36 @@ order by r.replay_id desc limit @limit`,
 	return list, controlError("replays", err)
 }
 
-// Events of a cancelled replay that are still in the outbox are taken out; what is in the stream stays there.
-const cancelReplaySQL = `with r as (
-  update replay set state = @cancelled, end_time = now() where tenant = @tenant and replay_id = @id and state in (@queued, @running) returning replay_id)
-delete from outbox o using r where o.replay_id = r.replay_id`
+const cancelReplaySQL = `update replay set state = @cancelled, end_time = now()
+where tenant = @tenant and replay_id = @id and state in (@queued, @running)`
+
+// Events of a cancelled replay that are still in the outbox are taken out; what is in the stream stays there. This is a
+// statement of its own, so that it sees what a step put there for which the cancellation had to wait.
+const emptyOutboxSQL = `delete from outbox where replay_id = @id`
 
 // CancelReplay ends a replay that is queued or running.
 func (s *Store) CancelReplay(ctx context.Context, tenant, id string, a control.Audit) (ingest.Replay, error) {
 	var r ingest.Replay
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, cancelReplaySQL, pgx.NamedArgs{"tenant": tenant, "id": id, "cancelled": ingest.ReplayCancelled,
-			"queued": ingest.ReplayQueued, "running": ingest.ReplayRunning}); err != nil {
-			return err
-		}
 		var err error
 		if r, err = readReplay(ctx, tx, tenant, id); err != nil {
 			return err
 		}
-		return audit(ctx, tx, a)
+		tag, err := tx.Exec(ctx, cancelReplaySQL, pgx.NamedArgs{"tenant": tenant, "id": id, "cancelled": ingest.ReplayCancelled,
+			"queued": ingest.ReplayQueued, "running": ingest.ReplayRunning})
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 1 {
+			if _, err := tx.Exec(ctx, emptyOutboxSQL, pgx.NamedArgs{"id": id}); err != nil {
+				return err
+			}
+			if err := audit(ctx, tx, a); err != nil {
+				return err
+			}
+		}
+		r, err = readReplay(ctx, tx, tenant, id)
+		return err
 	})
 	return r, controlError("cancel replay", err)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/mailintake/mailintake/control"
 	"github.com/mailintake/mailintake/ingest"
@@ -24,9 +25,13 @@ func controlError(op string, err error) error {
 		return control.ErrNotFound
 	case violates(err, "channel_name_key"):
 		return control.ErrAlreadyExists
-	case errors.Is(err, control.ErrNotFound), errors.Is(err, control.ErrConflict), errors.Is(err, control.ErrUnreadable),
-		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, control.ErrNotFound), errors.Is(err, control.ErrConflict), errors.Is(err, control.ErrUnreadable), errors.Is(err, context.Canceled):
 		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		// The deadline of a connection attempt is ours and says that the database does not answer.
+		if _, connecting := errors.AsType[*pgconn.ConnectError](err); !connecting {
+			return err
+		}
 	}
 	err = wrap(op, err)
 	if Unavailable(err) {
@@ -181,8 +186,8 @@ c as (
     revision = channel.revision + 1, changed_at = now(), update_time = now()
   from old where channel.channel_id = old.channel_id
   returning channel.channel_id,
-    not @keep_password or (old.protocol, old.host, old.port, old.starttls, old.tls_server_name, old.tls_ca_pem, old.username, old.folder, old.enabled)
-      is distinct from (@protocol, @host, @port, @starttls, @tls_server_name, @tls_ca_pem, @username, @folder, @enabled) as mended,
+    not @keep_password or @enabled and not old.enabled or (old.protocol, old.host, old.port, old.starttls, old.tls_server_name, old.tls_ca_pem, old.username, old.folder)
+      is distinct from (@protocol, @host, @port, @starttls, @tls_server_name, @tls_ca_pem, @username, @folder) as mended,
     channel.tenant, channel.channel),
 h as (update channel_status h set state = @pending, reason = '', server_text = '', hint = '', detail = '', since = now(), failures = 0,
     auth_failures = 0, next_attempt = null from c where h.channel_id = c.channel_id and c.mended)

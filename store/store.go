@@ -7,11 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -125,16 +126,23 @@ func wrap(op string, err error) error {
 // Unavailable reports whether err means that the database could not be reached or is not ready, so that the same
 // call may go through later.
 func Unavailable(err error) bool {
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
-		// 08 connection exception, 53 insufficient resources, 57P0x shutdown and start-up, 25006 read-only after a failover
-		return strings.HasPrefix(pe.Code, "08") || strings.HasPrefix(pe.Code, "53") || strings.HasPrefix(pe.Code, "57P0") || pe.Code == "25006"
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
 	}
-	if errors.Is(err, pgx.ErrNoRows) {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// 08 connection exception, 40 rolled back for another's sake, 53 insufficient resources, 57P0x shutdown and
+		// start-up, 25006 read-only after a failover
+		for _, class := range []string{"08", "40", "53", "57P0", "25006"} {
+			if strings.HasPrefix(pe.Code, class) {
+				return true
+			}
+		}
 		return false
 	}
-	var se *Error
-	return errors.As(err, &se)
+	// A connection that ended under way, or that was found closed. What is left is a fault of ours: a value that does
+	// not fit its column, a row that cannot be read.
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
 }
 
 func violates(err error, constraint string) bool {

@@ -63,6 +63,8 @@ where settled_at is not null and not exists (select from message m where m.messa
 where not exists (select from event e where e.channel_id = m.channel_id and e.seq = m.seq and e.message_id = m.message_id)`},
 		{4, `select e.channel_id, 'event ' || e.seq || ' announces message ' || e.message_id || ', which is not stored' from event e
 where e.message_id is not null and not exists (select from message m where m.message_id = e.message_id and m.channel_id = e.channel_id)`},
+		{4, `select channel_id, 'event ' || seq || ' waits in the outbox and does not exist' from outbox o
+where not exists (select from event e where e.channel_id = o.channel_id and e.day = o.day and e.seq = o.seq)`},
 		{5, `select s.channel_id, 'the database has ' || count(e.seq) || ' events up to sequence ' || coalesce(max(e.seq), 0) || ', next is ' || s.next_seq
 from channel_state s left join event e using (channel_id) group by s.channel_id, s.next_seq
 having count(e.seq) <> s.next_seq - 1 or coalesce(max(e.seq), 0) <> s.next_seq - 1 or count(distinct e.seq) <> count(e.seq)`},

@@ -204,3 +204,87 @@ func TestKillNineTenTimes(t *testing.T) {
 		t.Errorf("%d events in the stream, want %d", r.published, total)
 	}
 }
+
+// Two processes share the channels. One is paused in the middle of an import until the other has taken over, and must
+// find out when it wakes; then the other is killed, and the first takes everything back.
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	const messages = 400
+	users := []string{"one", "two", "three", "four"}
+	passwords := map[string]string{}
+	for _, u := range users {
+		passwords[u] = "secret"
+	}
+	dove := mailtest.StartDovecot(t, mailtest.DovecotOptions{Users: passwords})
+	proxy, err := mailtest.RunDelayProxy(dove.Addr("imaps"), 15*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Close)
+	s := newStack(t)
+	s.stop() // its settings, database and NATS are what is wanted
+	serve := func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0], "serve", "--database-url", s.cfg.DatabaseURL, "--nats-url", s.cfg.NATSURL, "--keyset-file", s.cfg.KeysetFile,
+			"--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--egress-allow", "127.0.0.0/8",
+			"--token-hashes", strings.Repeat("0", 64))
+		cmd.Env = append(os.Environ(), runMain+"=1")
+		cmd.Stderr = testWriter{t}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			cmd.Process.Kill()
+			cmd.Wait()
+		})
+		return cmd
+	}
+	s.start()
+	for _, u := range users {
+		if err := dove.Deliver(u, sampleMessages(messages)...); err != nil {
+			t.Fatal(err)
+		}
+		s.create(u, &mailintakev1.EmailChannel{Protocol: mailintakev1.EmailChannel_IMAPS, Host: "127.0.0.1", Port: int32(proxy.Port()), Username: u, Password: "secret",
+			Tls: &mailintakev1.EmailChannel_Tls{CaPem: string(dove.CAPEM)}, Settlement: mailintakev1.EmailChannel_DELETE, PollInterval: durationpb.New(10 * time.Second)})
+	}
+	s.stop()
+	stored := func() int64 { return s.db.Int(`select count(*) from message`) }
+	at := stored()
+	a := serve()
+	s.await("the import to go on", 30*time.Second, func() bool { return stored() > at })
+	if err := a.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	b := serve()
+	s.await("the other to take everything over", 60*time.Second, func() bool { return stored() == int64(messages*len(users)) })
+	if err := a.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range users {
+		s.await("the mailbox of "+u+" to be emptied", 60*time.Second, func() bool { return dove.Count(u) == 0 })
+		if err := dove.Deliver(u, sampleMessages(messages + 20)[messages:]...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.await("new mail", 60*time.Second, func() bool { return stored() == int64((messages+20)*len(users)) })
+	b.Process.Kill()
+	for _, u := range users {
+		if err := dove.Deliver(u, sampleMessages(messages + 40)[messages+20:]...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.await("the first to take everything back", 90*time.Second, func() bool {
+		return stored() == int64((messages+40)*len(users)) && s.db.Int(`select count(*) from outbox`) == 0 && s.db.Int(`select count(*) from ledger where unsettled`) == 0
+	})
+	for _, u := range users {
+		if n := dove.Count(u); n != 0 {
+			t.Errorf("%s: %d messages left on the server, want none", u, n)
+		}
+	}
+	a.Process.Kill()
+	a.Wait()
+	s.start()
+	if r := s.verify(); r.published != (messages+40)*len(users) {
+		t.Errorf("%d events in the stream, want %d", r.published, (messages+40)*len(users))
+	}
+}

@@ -82,26 +82,39 @@ var errFenced = errors.New("the channel has another owner")
 // enter takes the fence and the refs: one round trip. fresh holds the indices of the items that are ours to write.
 func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch) (next int64, at time.Time, fresh []int, err error) {
 	n := len(b.Items)
-	refs, standings, ids := make([]string, n), make([]int16, n), make([]*uuid.UUID, n)
-	contents, sizes, reasons, details := make([][]byte, n), make([]int64, n), make([]string, n), make([]string, n)
-	unsettled := make([]bool, n)
-	index := make(map[string]int, n)
+	var l struct {
+		refs, reasons, details []string
+		standings              []int16
+		ids                    []*uuid.UUID
+		contents               [][]byte
+		sizes                  []int64
+		unsettled              []bool
+	}
+	index, made := make(map[string]int, n), make(map[int]ingest.MessageID, n)
 	now := time.Now()
 	for i := range b.Items {
 		it := &b.Items[i]
-		refs[i], standings[i], sizes[i], reasons[i], details[i] = it.Ref.String(), int16(it.Standing), it.Size, string(it.Reason), it.Detail
-		index[refs[i]] = i
-		unsettled[i] = it.Settle && (it.Standing == ingest.Stored || it.Standing == ingest.Duplicate)
-		if it.Content != (ingest.Digest{}) {
-			contents[i] = it.Content[:]
+		ref := it.Ref.String()
+		if _, again := index[ref]; again {
+			continue // one statement cannot write a row twice, and the first will do
 		}
+		index[ref] = i
+		var id *uuid.UUID
 		switch it.Standing {
 		case ingest.Stored:
-			id := newMessageID(now)
-			ids[i] = (*uuid.UUID)(&id)
+			made[i] = newMessageID(now)
+			u := uuid.UUID(made[i])
+			id = &u
 		case ingest.Duplicate:
-			ids[i] = (*uuid.UUID)(&it.Original)
+			id = (*uuid.UUID)(&it.Original)
 		}
+		var content []byte
+		if it.Content != (ingest.Digest{}) {
+			content = it.Content[:]
+		}
+		l.refs, l.standings, l.ids, l.contents = append(l.refs, ref), append(l.standings, int16(it.Standing)), append(l.ids, id), append(l.contents, content)
+		l.sizes, l.reasons, l.details = append(l.sizes, it.Size), append(l.reasons, string(it.Reason)), append(l.details, it.Detail)
+		l.unsettled = append(l.unsettled, it.Settle && (it.Standing == ingest.Stored || it.Standing == ingest.Duplicate))
 	}
 	batch := &pgx.Batch{}
 	fenced := true
@@ -111,8 +124,8 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 	})
 	taken := make([]bool, n)
 	if n > 0 {
-		batch.Queue(ledgerSQL, pgx.NamedArgs{"channel": own.Channel, "owner": own.Replica, "epoch": own.Epoch, "refs": refs, "standings": standings, "ids": ids,
-			"contents": contents, "sizes": sizes, "reasons": reasons, "details": details, "unsettled": unsettled}).Query(func(rows pgx.Rows) error {
+		batch.Queue(ledgerSQL, pgx.NamedArgs{"channel": own.Channel, "owner": own.Replica, "epoch": own.Epoch, "refs": l.refs, "standings": l.standings,
+			"ids": l.ids, "contents": l.contents, "sizes": l.sizes, "reasons": l.reasons, "details": l.details, "unsettled": l.unsettled}).Query(func(rows pgx.Rows) error {
 			var ref string
 			_, err := pgx.ForEachRow(rows, []any{&ref}, func() error { taken[index[ref]] = true; return nil })
 			return err
@@ -127,8 +140,8 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 	for i, ok := range taken {
 		if ok {
 			fresh = append(fresh, i)
-			if ids[i] != nil && b.Items[i].Standing == ingest.Stored {
-				b.Items[i].Original = ingest.MessageID(*ids[i])
+			if id, ok := made[i]; ok {
+				b.Items[i].Original = id
 			}
 		}
 	}

@@ -203,7 +203,7 @@ func (r *Replica) share(session context.Context, id ingest.ReplicaID) {
 	}
 	// What is switched off goes first: it must not count as work.
 	if gone, err := r.Store.unwanted(ctx, id); err == nil && len(gone) > 0 {
-		r.giveBack(ctx, id, gone)
+		r.giveBack(session, id, gone)
 	}
 	want, err := r.Store.target(ctx, id, r.TTL)
 	if err != nil {
@@ -231,15 +231,17 @@ func (r *Replica) share(session context.Context, id ingest.ReplicaID) {
 			}
 			give = append(give, ch)
 		}
-		r.giveBack(ctx, id, give)
+		r.giveBack(session, id, give)
 	}
 }
 
-func (r *Replica) giveBack(ctx context.Context, id ingest.ReplicaID, give []ingest.ChannelID) {
-	r.Channels.Disown(give)
+func (r *Replica) giveBack(session context.Context, id ingest.ReplicaID, give []ingest.ChannelID) {
+	r.Channels.Disown(give) // as long as the visits take to end
 	for _, ch := range give {
 		delete(r.owned, ch)
 	}
+	ctx, cancel := context.WithTimeout(session, r.beatEvery())
+	defer cancel()
 	if err := r.Store.release(ctx, id, give); err != nil {
 		r.doubt = true
 		r.Log.Warn("could not hand channels back", "count", len(give), "error", err)

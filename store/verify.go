@@ -52,9 +52,9 @@ func checks() []struct {
 		{1, `select channel_id, 'no message is stored for ' || ref || ', which the ledger calls stored' from ledger l
 where standing in (1, 2) and not exists (select from message m where m.message_id = l.message_id and m.channel_id = l.channel_id)`},
 		{2, `select channel_id, 'message ' || message_id || ' is stored ' || count(*) || ' times' from message group by channel_id, message_id having count(*) > 1`},
-		{2, `select m.channel_id, 'message ' || m.message_id || ' (' || m.ref || ') has ' || count(l.ref) || ' ledger entries that call it stored, not one'
+		{2, `select m.channel_id, 'message ' || m.message_id || ' (' || m.ref || ') has ' || count(distinct l.ref) || ' ledger entries that call it stored, not one'
 from message m left join ledger l on l.channel_id = m.channel_id and l.message_id = m.message_id and l.standing = 1
-group by m.channel_id, m.message_id, m.ref having count(l.ref) <> 1`},
+group by m.channel_id, m.message_id, m.ref having count(distinct l.ref) <> 1`},
 		{2, `select channel_id, 'message ' || message_id || ' has ' || count(*) || ' arrival events' from event
 where message_id is not null group by channel_id, message_id having count(*) > 1`},
 		{3, `select channel_id, ref || ' was settled on the server, but its message is not stored' from ledger l

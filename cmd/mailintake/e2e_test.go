@@ -18,6 +18,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/mailintake/mailintake/control"
+	"github.com/mailintake/mailintake/control/rpc"
 	"github.com/mailintake/mailintake/ingest/relay"
 	"github.com/mailintake/mailintake/internal/embedded"
 	"github.com/mailintake/mailintake/internal/mailtest"
@@ -277,6 +279,13 @@ const runMain = "MAILINTAKE_TEST_RUN_MAIN"
 func TestMain(m *testing.M) {
 	if os.Getenv(runMain) != "" {
 		main()
+	}
+	// The parser of the validation rules (antlr, below protovalidate) fills tables that all parsers of a process share,
+	// and the race detector has seen the services of two parallel tests do so at once. A server made ahead leaves them
+	// nothing to fill. Outside of tests a process makes one server.
+	if _, err := rpc.NewServer(rpc.Config{Channels: &control.Channels{}, Messages: &control.Messages{}, Replays: &control.Replays{}}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(storetest.Run(m))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -83,7 +84,8 @@ func (v *visit) commit(ctx context.Context, c *commit) (err error) {
 		return stored(err)
 	}
 	began := time.Now()
-	receipt, err := v.Store.Commit(ctx, v.own, &ingest.Batch{Channel: v.ch, Items: items, Cursor: b.cursor, Start: b.start, Restart: b.restart})
+	receipt, err := v.Store.Commit(ctx, v.own, &ingest.Batch{Channel: v.ch, Items: items, Cursor: b.cursor,
+		Start: b.start, Restart: b.restart && !b.start}) // begun anew and decided at once is decided
 	if err != nil {
 		return stored(err)
 	}
@@ -131,15 +133,18 @@ func (v *visit) parse(ctx context.Context, b *batch) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, a := range b.order {
-		g.Go(func() (err error) {
-			defer func() {
-				if p := recover(); p != nil {
-					err = panicked(p)
-				}
-			}()
+		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			// A fault of the parser must keep no message out, least of all those that arrived with it.
+			defer func() {
+				if p := recover(); p != nil {
+					v.Metrics.panics.Inc()
+					v.log.Error("panic in the parser", "ref", a.ref, "panic", p, "stack", string(debug.Stack()))
+					a.mail = &ingest.Mail{Defects: []ingest.Defect{{Code: "PARSER_FAILED", Text: "a fault of the parser; the message itself is kept whole"}}}
+				}
+			}()
 			a.mail = v.Parse(ctx, a.octets)
 			return nil
 		})

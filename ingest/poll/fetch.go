@@ -56,7 +56,7 @@ func (b *batch) discard() {
 // fetch brings the bodies of b.fetch into the spool. A message that breaks the protocol is closed in on by halves, on a
 // new connection each time, and set apart, so that it does not stop those behind it. A connection that merely breaks
 // ends the visit, unless the same message was the next one three times in a row: then that message is taken to be the
-// cause. What has arrived stays in b whatever is returned.
+// cause. A message that was deferred before is under suspicion from the start. What has arrived stays in b whatever is returned.
 func (v *visit) fetch(ctx context.Context, b *batch) error {
 	var parts [][]ingest.Ref
 	if len(b.fetch) > 0 {
@@ -96,17 +96,21 @@ func (v *visit) fetch(ctx context.Context, b *batch) error {
 		}
 		_ = v.sess.Close() // it is broken; what it had marked for deletion is marked again at the next visit
 		v.sess, v.deleted = nil, nil
+		kind := ingest.KindOf(err)
 		rest := slices.DeleteFunc(slices.Clone(part), func(r ingest.Ref) bool { return !b.open(r) })
 		switch {
-		case len(rest) == 0 || oversize && ingest.KindOf(err) == ingest.KindTemporary:
-			// POP3 cannot stop a message that is too large other than by hanging up; the others follow.
+		case len(rest) == 0 || oversize && (kind == ingest.KindTemporary || kind == ingest.KindTooLarge):
+			// A message that is far too large cannot be stopped other than by hanging up; the others follow.
 			parts = slices.Insert(parts, 0, rest)
-		case ingest.KindOf(err) == ingest.KindProtocol && len(rest) > 1:
+		case kind == ingest.KindProtocol && len(rest) > 1:
 			parts = slices.Insert(parts, 0, rest[:len(rest)/2], rest[len(rest)/2:])
-		case ingest.KindOf(err) == ingest.KindProtocol, suspicious && len(rest) == 1 && rest[0] == v.memory.suspect:
+		case kind == ingest.KindProtocol, kind == ingest.KindTemporary && b.attempts != nil,
+			kind == ingest.KindTemporary && suspicious && len(rest) == 1 && rest[0] == v.memory.suspect:
 			v.log.Warn("message set apart: it breaks the connection", "ref", rest[0], "error", err)
 			b.missing[rest[0]] = err
 			v.memory.suspects = 0
+		case kind != ingest.KindTemporary:
+			return err
 		default:
 			if rest[0] != v.memory.suspect {
 				v.memory.suspect, v.memory.suspects = rest[0], 0

@@ -19,7 +19,9 @@ func (v *visit) main(ctx context.Context) error {
 		return v.mainPOP3(ctx)
 	}
 	folder := v.ch.Mailbox.Folder
+	restart := false
 	if v.ch.Cursor.Folder != folder {
+		restart = v.ch.Cursor.Folder != "" // the channel was pointed at another folder, whose old mail is history too
 		v.ch.Cursor, v.ch.Started = ingest.Cursor{Folder: folder}, time.Time{}
 	}
 	if v.ch.Started.IsZero() && v.ch.Baseline.IsZero() && v.ch.Mailbox.InitialSync == ingest.SyncNewOnly {
@@ -30,8 +32,8 @@ func (v *visit) main(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	restart := page.Reset
-	if restart {
+	if page.Reset {
+		restart = true
 		v.log.Warn("the mailbox was numbered anew: reading it from the start", "was", v.ch.Cursor.UIDValidity, "is", page.Next.UIDValidity)
 		v.Metrics.resets.Inc()
 		v.ch.Cursor, v.ch.Started = ingest.Cursor{Folder: folder}, time.Time{}
@@ -52,15 +54,16 @@ func (v *visit) main(ctx context.Context) error {
 		b.cursor = v.ch.Cursor
 		b.cursor.UIDValidity = page.Next.UIDValidity
 		b.cursor.LastUID = max(b.cursor.LastUID, page.Next.LastUID)
-		if history && b.onlyHistory() {
-			// Nothing before this point is wanted: the floor says so for all of it, without a row for each.
-			b.cursor.Floor = b.cursor.LastUID
+		if err := v.ask(ctx, b); err != nil {
+			return err
+		}
+		if history = history && b.onlyHistory(); history && b.history > 0 {
+			// Nothing up to here is wanted: the floor says so for all of it, without a row for each.
+			b.cursor.Floor = b.entries[len(b.entries)-1].Ref.UID
 			b.items = nil
-		} else {
-			history = false
 		}
 		b.start = v.ch.Started.IsZero() && !page.More
-		if err := v.bring(ctx, b, page.Entries); err != nil {
+		if err := v.bring(ctx, b); err != nil {
 			return err
 		}
 		if !page.More {
@@ -103,9 +106,17 @@ func (v *visit) mainPOP3(ctx context.Context) error {
 	entries := v.maildrop
 	for first := true; first || len(entries) > 0; first = false {
 		n := chunk(entries)
+		if v.ch.Started.IsZero() && v.ch.Mailbox.InitialSync == ingest.SyncNewOnly {
+			// What is history is decided for all of it at once: a visit that broke off half way would leave it to the
+			// next one, which would take for history what came in between.
+			n = len(entries)
+		}
 		b := v.plan(entries[:n], &v.counts)
+		if err := v.ask(ctx, b); err != nil {
+			return err
+		}
 		b.start = v.ch.Started.IsZero() && n == len(entries)
-		if err := v.bring(ctx, b, entries[:n]); err != nil {
+		if err := v.bring(ctx, b); err != nil {
 			return err
 		}
 		entries = entries[n:]
@@ -155,15 +166,12 @@ func (v *visit) plan(entries []ingest.Entry, counts *ingest.Counts) *batch {
 }
 
 // bring fetches what a batch lacks and hands it to the commit.
-func (v *visit) bring(ctx context.Context, b *batch, entries []ingest.Entry) error {
-	if err := v.ask(ctx, b); err != nil {
-		return err
-	}
+func (v *visit) bring(ctx context.Context, b *batch) error {
 	fetchErr := v.fetch(ctx, b)
 	if fetchErr != nil {
 		// The cursor must not pass a message that is neither stored nor deferred.
 		b.start = false
-		for _, e := range entries {
+		for _, e := range b.entries {
 			if b.open(e.Ref) {
 				if e.Ref.IsIMAP() {
 					b.cursor.LastUID = max(v.ch.Cursor.LastUID, min(b.cursor.LastUID, e.Ref.UID-1))
@@ -203,7 +211,11 @@ func (v *visit) ask(ctx context.Context, b *batch) error {
 	for _, e := range unique {
 		switch standing := known[e.Ref]; {
 		case standing == ingest.Stored || standing == ingest.Duplicate:
-			b.settle = append(b.settle, e.Ref)
+			// On IMAP settlePending has seen to what is still to be settled, and a mark that somebody took away since
+			// is not set again.
+			if !e.Ref.IsIMAP() {
+				b.settle = append(b.settle, e.Ref)
+			}
 			b.counts.Known++
 		case standing != ingest.Unknown && !b.again:
 			b.counts.Known++

@@ -49,6 +49,8 @@ const (
 	maxAttempts = 5
 	// maxReopens is how often one visit logs in again to get around messages that break the connection.
 	maxReopens = 10
+	// recordTime is how long a stopped visit may take to write down what the server deleted for it.
+	recordTime = 5 * time.Second
 	// saveEvery is how often the last success of a channel without news is written down.
 	saveEvery = time.Minute
 )

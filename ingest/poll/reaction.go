@@ -62,7 +62,7 @@ func React(h ingest.Health, m *ingest.Mailbox, err error, now time.Time) (ingest
 		pause = doubling(configPause, h.Failures, longestConfig)
 	case ingest.KindThrottled:
 		h.State = ingest.StateThrottled
-		pause = max(e.RetryAfter, doubling(throttlePause, h.Failures, longestConfig))
+		pause = doubling(throttlePause, h.Failures, longestConfig)
 		if e.RetryAfter > 0 {
 			pause = e.RetryAfter
 		}
@@ -70,9 +70,8 @@ func React(h ingest.Health, m *ingest.Mailbox, err error, now time.Time) (ingest
 		h.State = ingest.StateBackingOff
 		// The first try again need not wait longer than a visit would have.
 		pause = doubling(min(firstPause, max(m.PollInterval, time.Second)), h.Failures, longestPause)
-		pause = max(pause, e.RetryAfter)
 	}
-	pause = jitter(pause)
+	pause = max(jitter(pause), e.RetryAfter) // never sooner than the server asked
 	h.NextAttempt = now.Add(pause)
 	return h, pause
 }

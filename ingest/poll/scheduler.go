@@ -44,10 +44,11 @@ type Scheduler struct {
 type task struct {
 	own      ingest.Ownership
 	due      time.Time
-	index    int   // in the heap, -1 while a visit goes on
-	revision int64 // of the last load
-	host     string
-	again    bool // something changed during the visit: come back at once
+	index    int    // in the heap, -1 while a visit goes on
+	revision int64  // of the last load
+	host     string // of the last load; empty before the first
+	counted  string // the host that the present visit counts for
+	again    bool   // something changed during the visit: come back at once
 	saved    time.Time
 	memory   memory
 	cancel   context.CancelFunc
@@ -174,27 +175,49 @@ func (s *Scheduler) begin(t *task, now time.Time) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	t.cancel, t.done, t.again = cancel, make(chan struct{}), false
 	s.running++
-	s.hosts[t.host]++
+	t.counted = t.host
+	s.hosts[t.counted]++
 	s.Poller.Metrics.running.Set(float64(s.running))
 	s.Poller.Metrics.lag.Observe(now.Sub(t.due).Seconds())
-	host := t.host
 	s.visits.Add(1)
 	go func() {
 		defer s.visits.Done()
 		pause, keep := s.visit(ctx, t)
 		cancel()
-		s.end(t, host, pause, keep)
+		s.end(t, pause, keep)
 	}()
 }
 
-// end puts a task back into the heap.
-func (s *Scheduler) end(t *task, host string, pause time.Duration, keep bool) {
+// admit makes the present visit of t count for the host that its channel turned out to have, which is not known before
+// the first load. It is false if that host has visits enough.
+func (s *Scheduler) admit(t *task, ch *ingest.Channel) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running--
+	t.revision, t.host = ch.Revision, ch.Mailbox.Host
+	if t.counted == t.host {
+		return true
+	}
+	if s.hosts[t.host] >= hostVisits {
+		return false
+	}
+	s.release(t.counted)
+	t.counted = t.host
+	s.hosts[t.counted]++
+	return true
+}
+
+func (s *Scheduler) release(host string) {
 	if s.hosts[host]--; s.hosts[host] == 0 {
 		delete(s.hosts, host)
 	}
+}
+
+// end puts a task back into the heap.
+func (s *Scheduler) end(t *task, pause time.Duration, keep bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
+	s.release(t.counted)
 	s.Poller.Metrics.running.Set(float64(s.running))
 	close(t.done)
 	t.done = nil
@@ -226,9 +249,9 @@ func (s *Scheduler) visit(ctx context.Context, t *task) (pause time.Duration, ke
 		return 0, false
 	}
 	ch := chs[0]
-	s.mu.Lock()
-	t.revision, t.host = ch.Revision, ch.Mailbox.Host
-	s.mu.Unlock()
+	if !s.admit(t, ch) {
+		return 0, true
+	}
 	// A new owner keeps to the pause that the channel's failures earned.
 	if wait := time.Until(ch.Health.NextAttempt); wait > 0 && ch.Health.Failures > 0 && len(ch.Fetches) == 0 && t.saved.IsZero() {
 		t.saved = time.Now()
@@ -254,7 +277,7 @@ func (s *Scheduler) visit(ctx context.Context, t *task) (pause time.Duration, ke
 		return jitter(ownFaultPause), true
 	}
 	h, pause := React(before, &ch.Mailbox, err, time.Now())
-	h.Backlog = counts.Deferred
+	h.Backlog = counts.Deferred + counts.Listed - counts.Sum()
 	if err == nil && (counts.Stored+counts.Duplicate+counts.Deferred+counts.Quarantined+counts.Skipped+counts.Gone > 0) {
 		h.Visit = counts
 		log.Info("mail came in", "counts", counts, "took", time.Since(began))

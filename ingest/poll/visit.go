@@ -22,6 +22,7 @@ type visit struct {
 	reopens  int
 	counts   ingest.Counts
 	deleted  []ingest.Ref // POP3: marked, and gone only once Close succeeds
+	refused  error        // the server refused to settle; nothing more is settled in this visit
 	validity uint32       // UIDVALIDITY of the folder
 	// maildrop is the listing of a POP3 mailbox, and listed its refs: what is stored under a ref that is not among them
 	// was numbered anew.
@@ -79,25 +80,38 @@ func (v *visit) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := v.look(ctx); err != nil {
-		return errors.Join(err, v.close(ctx, false))
+		return errors.Join(err, v.close(ctx))
 	}
+	well := false
 	defer func() {
-		// What was read is committed whatever stopped the reading.
-		err = errors.Join(err, v.finish(ctx, err == nil))
+		// What was read is committed whatever stopped the reading, a panic too.
+		err = errors.Join(err, v.finish(ctx, well))
 		if v.sess != nil {
-			err = errors.Join(err, v.close(ctx, err == nil))
+			err = errors.Join(err, v.close(ctx))
+		}
+		if err == nil {
+			err = v.refused
 		}
 	}()
-	for _, f := range v.ch.Fetches {
-		if err := v.replay(ctx, f); err != nil {
-			return err
-		}
+	if err := v.work(ctx); err != nil {
+		return err
 	}
+	well = true
+	return nil
+}
+
+// work does the visit proper. New mail comes first: a replay may be long, and deferred messages may break the connection.
+func (v *visit) work(ctx context.Context) error {
 	if err := v.settlePending(ctx); err != nil {
 		return err
 	}
 	if err := v.main(ctx); err != nil {
 		return err
+	}
+	for _, f := range v.ch.Fetches {
+		if err := v.replay(ctx, f); err != nil {
+			return err
+		}
 	}
 	return v.retryDeferred(ctx)
 }
@@ -123,8 +137,8 @@ func (v *visit) reopen(ctx context.Context) error {
 		return err
 	}
 	if !v.ch.Mailbox.Protocol.IsIMAP() {
-		// Only a listing tells a POP3 session which number bears which UIDL.
-		_, err := v.sess.List(ctx, ingest.Cursor{}, ingest.Limit{Messages: 1})
+		// Only a listing tells a POP3 session which number bears which UIDL or, on a server without, which fingerprint.
+		_, err := v.listAll(ctx)
 		return err
 	}
 	before := v.validity
@@ -166,23 +180,25 @@ func (v *visit) session(ctx context.Context) (ingest.Session, error) {
 	return v.sess, nil
 }
 
-// close ends the session. POP3 deletes only now (RFC 1939 §6); what it confirmed is recorded.
-func (v *visit) close(ctx context.Context, well bool) error {
+// close ends the session. POP3 deletes only now (RFC 1939 §6); what it confirmed is recorded, also when the visit was
+// stopped meanwhile.
+func (v *visit) close(ctx context.Context) error {
 	err := v.sess.Close()
-	v.sess = nil
-	if !well || len(v.deleted) == 0 {
-		return nil
-	}
-	if err != nil {
+	deleted := v.deleted
+	v.sess, v.deleted = nil, nil
+	if err != nil || len(deleted) == 0 {
 		return err
 	}
-	return stored(v.Store.Settled(ctx, v.own, v.deleted, v.ch.Mailbox.Settlement))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	return stored(v.Store.Settled(ctx, v.own, deleted, v.ch.Mailbox.Settlement))
 }
 
-// settle settles stored refs and records it.
+// settle settles stored refs and records it. A server that refuses does not keep new mail from coming in: the visit goes
+// on without settling and ends with the refusal.
 func (v *visit) settle(ctx context.Context, refs []ingest.Ref) error {
 	how := v.ch.Mailbox.Settlement
-	if len(refs) == 0 || v.sess == nil {
+	if len(refs) == 0 || v.sess == nil || v.refused != nil {
 		return nil // what a broken session could not settle, the next visit finds
 	}
 	if how == ingest.SettleLeave {
@@ -194,7 +210,12 @@ func (v *visit) settle(ctx context.Context, refs []ingest.Ref) error {
 		return v.sess.Settle(ctx, refs, how)
 	}
 	if err := v.sess.Settle(ctx, refs, how); err != nil {
-		return err
+		if k := ingest.KindOf(err); k != ingest.KindProtocol && k != ingest.KindConfig {
+			return err
+		}
+		v.log.Warn("the server refuses to settle; reading goes on", "error", err)
+		v.refused = err
+		return v.close(ctx) // a POP3 session still deletes what it did accept
 	}
 	v.Metrics.settled.Add(float64(len(refs)))
 	if !v.ch.Mailbox.Protocol.IsIMAP() && how == ingest.SettleDelete {
@@ -204,21 +225,24 @@ func (v *visit) settle(ctx context.Context, refs []ingest.Ref) error {
 	return stored(v.Store.Settled(ctx, v.own, refs, how))
 }
 
-// settlePending settles what an earlier visit stored and did not come to settle. Its UIDs lie below the cursor, so no
-// listing would show them again. Refs of an older generation mean nothing any more and are let go.
+// settlePending settles what an earlier visit stored and did not come to settle. On IMAP its UIDs lie below the cursor,
+// so no listing would show them again; a POP3 listing shows everything that is left. Refs of an older generation, and
+// those that the maildrop no longer lists, mean nothing any more and are let go.
 func (v *visit) settlePending(ctx context.Context) error {
-	if v.ch.Mailbox.Settlement == ingest.SettleLeave || !v.ch.Mailbox.Protocol.IsIMAP() {
-		return nil // a POP3 listing shows everything that is left
+	if v.ch.Mailbox.Settlement == ingest.SettleLeave {
+		return nil
 	}
 	refs, err := v.Store.Unsettled(ctx, v.own.Channel, 10_000)
 	if err != nil || len(refs) == 0 {
 		return stored(err)
 	}
+	imap := v.ch.Mailbox.Protocol.IsIMAP()
 	var now, void []ingest.Ref
 	for _, r := range refs {
-		if r.Folder == v.ch.Mailbox.Folder && r.UIDValidity == v.validity && r.IsIMAP() {
+		switch {
+		case imap && r.IsIMAP() && r.Folder == v.ch.Mailbox.Folder && r.UIDValidity == v.validity:
 			now = append(now, r)
-		} else {
+		case imap || !v.listed[r]:
 			void = append(void, r)
 		}
 	}

@@ -271,7 +271,8 @@ func TestFetchCallbackError(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("disk full")
 	for _, drained := range []bool{true, false} {
-		s, refs := openThree(t, hello, "C: RETR 1\nC: RETR 2\nC: RETR 3\nC: NOOP\nS: +OK\nS: m1\nS: .\nS: +OK\nS: m2\nS: .\nHANG")
+		// In one write: the client hangs up after the first message, and a second write would meet its reset.
+		s, refs := openThree(t, hello, "C: RETR 1\nC: RETR 2\nC: RETR 3\nC: NOOP\nS> +OK\\r\\nm1\\r\\n.\\r\\n+OK\\r\\nm2\\r\\n.\\r\\n\nHANG")
 		calls := 0
 		missing, err := s.Fetch(t.Context(), refs, func(a ingest.Arrival) error {
 			calls++
@@ -320,4 +321,21 @@ func TestFetchCancelled(t *testing.T) {
 	if _, err := s.List(ctx, ingest.Cursor{}, ingest.Limit{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("List: %v", err)
 	}
+}
+
+// What ends the visit may itself wrap io.EOF, for example the lost connection of another server. That is no end of mail.
+func TestFetchCutByCauseThatWrapsEOF(t *testing.T) {
+	t.Parallel()
+	s, refs := openThree(t, slow, "C: RETR 1\nS: +OK\nS: m1\nHANG")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var body error
+	missing, err := s.Fetch(ctx, refs, func(a ingest.Arrival) error {
+		cancel(fmt.Errorf("database: %w", io.EOF))
+		_, body = io.Copy(io.Discard, a.Body)
+		return nil
+	})
+	if err == nil || body == nil {
+		t.Errorf("got %v, body %v", err, body)
+	}
+	wantError(t, missing[refs[0]], ingest.KindTemporary, ingest.ReasonConnectionLost)
 }

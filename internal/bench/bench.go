@@ -162,7 +162,7 @@ func (b *bench) sample(ctx context.Context, s *sample, x box) (err error) {
 }
 
 func (b *bench) sampleService(ctx context.Context, s *sample, x box, dir string) (err error) {
-	svc, err := startService(ctx, b.binary, dir)
+	svc, err := startService(ctx, b.binary, dir, b.Postgres)
 	if err != nil {
 		return err
 	}
@@ -195,20 +195,28 @@ func (b *bench) sampleService(ctx context.Context, s *sample, x box, dir string)
 // profileSeconds is how long a profile goes on: it begins before the channel is created.
 const profileSeconds = 8
 
-// profile writes a CPU profile of the service for the run, if asked for. The function that it returns waits for it.
+// profile writes a CPU profile of the service for the run, if asked for. The function that it returns waits for it and
+// writes the log of Postgres beside it.
 func (b *bench) profile(ctx context.Context, svc *service, s *sample) (wait func() error) {
 	if b.Profile == "" {
 		return func() error { return nil }
 	}
+	name := filepath.Join(b.Profile, fmt.Sprintf("%s-%s-%d", s.Link, s.Protocol, s.Run))
 	done := make(chan error, 1)
 	go func() {
 		raw, err := svc.get(ctx, "/debug/pprof/profile?seconds="+strconv.Itoa(profileSeconds))
 		if err == nil {
-			err = os.WriteFile(filepath.Join(b.Profile, fmt.Sprintf("%s-%s-%d.pprof", s.Link, s.Protocol, s.Run)), raw, 0o644)
+			err = os.WriteFile(name+".pprof", raw, 0o644)
 		}
 		done <- err
 	}()
-	return func() error { return <-done }
+	return func() error {
+		raw, err := os.ReadFile(filepath.Join(svc.pgDir, "postgres.log"))
+		if err == nil {
+			err = os.WriteFile(name+".postgres.log", raw, 0o644)
+		}
+		return errors.Join(<-done, err)
+	}
 }
 
 // channelFor is the channel that reads the mailbox from its beginning and changes nothing there.

@@ -56,6 +56,7 @@ type options struct {
 	Dir       string
 	JSON      string
 	Profile   string
+	Postgres  map[string]string // settings
 }
 
 func protocols() []string { return []string{"IMAP", "IMAPS", "POP3", "POP3S"} }
@@ -75,7 +76,19 @@ func parseOptions(args []string, errOut io.Writer) (options, error) {
 	f.StringVar(&o.Binary, "binary", "", "mailintake to measure (default: built from this source)")
 	f.StringVar(&o.Dir, "dir", "", "folder for data while it runs (default: the system's for temporary files); its disk is measured")
 	f.StringVar(&o.JSON, "json", "", "file to write all figures to")
-	f.StringVar(&o.Profile, "profile", "", "folder for CPU profiles of mailintake, which slow it down a little")
+	f.StringVar(&o.Profile, "profile", "", "folder for CPU profiles of mailintake, which slow it down a little, and for the logs of Postgres")
+	f.Func("postgres", "setting of Postgres as NAME=VALUE, may be repeated; for finding out where its time goes:\n"+
+		"-postgres session_preload_libraries=auto_explain -postgres auto_explain.log_min_duration=100", func(text string) error {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return errors.New("not NAME=VALUE")
+		}
+		if o.Postgres == nil {
+			o.Postgres = map[string]string{}
+		}
+		o.Postgres[name] = value
+		return nil
+	})
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

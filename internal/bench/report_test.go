@@ -62,14 +62,14 @@ func TestPrintedReport(t *testing.T) {
 	want := `
 1000 messages (small), 10.0 MB, mean 10000 octets; the median of runs (slowest-fastest), the highest peak
 
-                                                                   noticed  CPU s                                 peak MB                              times      times
-      link  protocol     program  messages/s               MB/s    after s    own  postgres  nats  dovecot  bench     own  postgres  nats  dovecot  its peer  best peer
-  loopback      IMAP  mailintake        2000  (1000-4000)  20.0        1.0   0.25                     0.10            100                       10      5.33       1.60
-  loopback      IMAP      mbsync         375    (250-500)   3.8              1.50                     0.10              7                       10                     
-      20ms      IMAP  mailintake         500                5.0        1.0   1.00                     0.10             80                       10                     
-  loopback      POP3  mailintake        2000               20.0        1.0   0.25                     0.10             80                       10      1.60       1.60
-  loopback      POP3        mpop        1250               12.5              0.40                     0.10              8                       10                     
-  loopback     IMAPS  mailintake        2000               20.0        1.0   0.25                     0.10             80                       10                     
+                                                                 noticed  CPU s                                  peak MB                              times      times
+      link  protocol     program  messages/s               MB/s  after s    own  postgres  nats  dovecot  bench      own  postgres  nats  dovecot  its peer  best peer
+  loopback      IMAP  mailintake        2000  (1000-4000)  20.0      1.0   0.25                     0.10             100                       10      5.33       1.60
+  loopback      IMAP      mbsync         375    (250-500)   3.8            1.50                     0.10               7                       10                     
+      20ms      IMAP  mailintake         500                5.0      1.0   1.00                     0.10              80                       10                     
+  loopback      POP3  mailintake        2000               20.0      1.0   0.25                     0.10              80                       10      1.60       1.60
+  loopback      POP3        mpop        1250               12.5            0.40                     0.10               8                       10                     
+  loopback     IMAPS  mailintake        2000               20.0      1.0   0.25                     0.10              80                       10                     
 
 bench is this program: the proxy of the long link, and the measuring. The peers neither parse nor announce mail.
 

@@ -45,8 +45,8 @@ const (
 	stopPatience  = 15 * time.Second
 )
 
-// startService starts all of it below dir and returns when the service answers. The caller stops it.
-func startService(ctx context.Context, binary, dir string) (s *service, err error) {
+// startService starts all of it below dir, Postgres with the given settings on top of the embedded ones, and returns when the service answers. The caller stops it.
+func startService(ctx context.Context, binary, dir string, settings map[string]string) (s *service, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	s = &service{log: newOutput(), pgDir: filepath.Join(dir, "postgres")}
@@ -56,7 +56,7 @@ func startService(ctx context.Context, binary, dir string) (s *service, err erro
 		}
 	}()
 	// fsync stays on: what is measured is mail that survives a power cut.
-	if s.pg, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: s.pgDir}); err != nil {
+	if s.pg, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: s.pgDir, Settings: settings}); err != nil {
 		return s, err
 	}
 	database, err := s.pg.CreateDatabase(ctx, "mailintake")

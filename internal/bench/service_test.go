@@ -79,7 +79,7 @@ func TestBroker(t *testing.T) {
 }
 
 // dialBroker connects as a client of the text protocol and returns a function that publishes one message and waits until
-// the server has taken it.
+// JetStream has answered it.
 func dialBroker(t *testing.T, url string) (publish func(subject, payload string)) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "nats://"))
@@ -91,12 +91,16 @@ func dialBroker(t *testing.T, url string) (publish func(subject, payload string)
 	if _, err := lines.ReadString('\n'); err != nil { // INFO
 		t.Fatal(err)
 	}
-	fmt.Fprint(conn, "CONNECT {\"verbose\":false}\r\n")
+	fmt.Fprint(conn, "CONNECT {\"verbose\":false}\r\nSUB answer 1\r\n")
 	return func(subject, payload string) {
 		t.Helper()
-		fmt.Fprintf(conn, "PUB %s %d\r\n%s\r\nPING\r\n", subject, len(payload), payload)
-		if line, err := lines.ReadString('\n'); err != nil || line != "PONG\r\n" {
-			t.Fatalf("the server said %q, %v", line, err)
+		fmt.Fprintf(conn, "PUB %s answer %d\r\n%s\r\n", subject, len(payload), payload)
+		head, err := lines.ReadString('\n')
+		if err != nil || !strings.HasPrefix(head, "MSG answer 1 ") {
+			t.Fatalf("the server said %q, %v", head, err)
+		}
+		if body, err := lines.ReadString('\n'); err != nil || strings.Contains(body, "error") {
+			t.Fatalf("%s: %q, %v", subject, body, err)
 		}
 	}
 }
@@ -111,7 +115,7 @@ func TestPeerConfiguration(t *testing.T) {
 		{"IMAP", []string{"Host 127.0.0.1\n", "Port 143\n", "SSLType None", "Sync PullNew"}, []string{"CertificateFile"}},
 		{"IMAPS", []string{"Host localhost\n", "SSLType IMAPS\nCertificateFile /ca.pem"}, []string{"SSLType None"}},
 		{"POP3", []string{"host 127.0.0.1\n", "tls off\n", "keep on\n", "delivery maildir /m\n"}, []string{"tls on"}},
-		{"POP3S", []string{"tls on\ntls_starttls off\n", "tls_trust_file /ca.pem\n", "keep on\n"}, []string{"tls off"}},
+		{"POP3S", []string{"tls on\ntls_starttls off\n", "tls_trust_file /ca.pem\n", "keep on\n"}, []string{"\ntls off"}},
 	} {
 		t.Run(tt.protocol, func(t *testing.T) {
 			t.Parallel()

@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -120,6 +124,71 @@ func (db *DB) Resume() {
 		db.t.Fatal(err)
 	}
 	db.Server = srv
+}
+
+// Pause stops the server of NewServer in its tracks, as a machine that hangs does: it takes connections and answers none.
+// The function that it returns lets it go on.
+func (db *DB) Pause() (goOn func()) {
+	db.t.Helper()
+	pids := db.pids()
+	signal := func(sig syscall.Signal) {
+		for _, pid := range pids {
+			// A backend may have ended meanwhile.
+			if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
+				db.t.Error(err)
+			}
+		}
+	}
+	signal(syscall.SIGSTOP)
+	goOn = sync.OnceFunc(func() { signal(syscall.SIGCONT) })
+	db.t.Cleanup(goOn)
+	return goOn
+}
+
+// pids are the postmaster, first, so that it starts no more, and its children.
+func (db *DB) pids() []int {
+	db.t.Helper()
+	file, err := os.ReadFile(db.dir + "/pg/data/postmaster.pid")
+	if err != nil {
+		db.t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(file), "\n")
+	postmaster, err := strconv.Atoi(first)
+	if err != nil {
+		db.t.Fatal(err)
+	}
+	pids := []int{postmaster}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		db.t.Skip("a server can be paused only where /proc lists its processes")
+	}
+	for _, name := range stats {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			continue // ended meanwhile
+		}
+		// proc(5): pid (comm) state ppid …; comm may hold spaces and brackets.
+		line := string(stat)
+		rest := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
+		if len(rest) > 1 && rest[1] == first {
+			pid, err := strconv.Atoi(line[:strings.IndexByte(line, ' ')])
+			if err != nil {
+				db.t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// NewSealer makes a sealer with a key of its own, which opens nothing of what others sealed.
+func NewSealer(t testing.TB) *seal.Sealer {
+	t.Helper()
+	s, err := newSealer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func newSealer() (*seal.Sealer, error) {

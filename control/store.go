@@ -34,7 +34,7 @@ type Store interface {
 	// Channels lists channels of one tenant in the order of their names (octet order: COLLATE "C").
 	Channels(ctx context.Context, q ChannelQuery) ([]Channel, error)
 	// UpdateChannel replaces all settings of a channel whose revision is still the one given, and raises the revision.
-	// A nil password leaves the stored one; an empty one removes it. A change of protocol, host, port, user name,
+	// A nil password leaves the stored one; an empty one removes it. A change of protocol, host, port, TLS, user name,
 	// folder or password resets the health to pending, so that backoff and login breaker end at once; so does
 	// enabling. It returns ErrConflict if the revision differs and ErrNotFound if there is no such channel.
 	UpdateChannel(ctx context.Context, id ingest.ChannelID, revision int64, s Settings, password *ingest.Secret, a Audit) (Channel, error)

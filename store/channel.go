@@ -237,7 +237,8 @@ func (s *Store) CountStates(ctx context.Context) (map[ingest.State]int, error) {
 func (s *Store) OutboxAge(ctx context.Context) (rows int64, oldest time.Duration, err error) {
 	var age *float64
 	err = s.pool.QueryRow(ctx, `select (select count(*) from outbox),
-  (select extract(epoch from now() - e.at)::float8 from outbox o join event e using (day, channel_id, seq) where o.replay_id is null order by o.outbox_id limit 1)`).Scan(&rows, &age)
+  (select extract(epoch from now() - e.at)::float8 from (select * from outbox where replay_id is null order by outbox_id limit 1) o
+   cross join lateral (select at from event where day = o.day and channel_id = o.channel_id and seq = o.seq limit 1) e)`).Scan(&rows, &age)
 	if err != nil {
 		return 0, 0, wrap("outbox age", err)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/mailintake/mailintake/ingest"
 )
 
-// A job runs for moments and then asks to be run again, so that a process that dies delays its jobs by rescueAfter only.
+// A job runs for moments and then asks to be run again, so that a process that dies delays its jobs by rescueAfter and
+// the half minute between two looks for such jobs.
 const (
 	stepTime    = 15 * time.Second
 	rescueAfter = 20 * time.Second
@@ -205,7 +206,7 @@ from channel c join channel_status h using (channel_id) where c.channel_id = $1`
 	return true, s.endReplay(ctx, r, ingest.ReplayFailed, 1, 0, failure)
 }
 
-const replayRangeSQL = `e.channel_id = @channel and (@first = 0 or e.seq >= @first) and (@last = 0 or e.seq <= @last)
+const replayRangeSQL = `e.channel_id = @channel and (@first::bigint = 0 or e.seq >= @first) and (@last::bigint = 0 or e.seq <= @last)
   and (@since::timestamptz is null or e.at >= @since) and (@until::timestamptz is null or e.at < @until)`
 
 // The state is checked in the same statement that fills the outbox, under a lock on the replay, so that nothing is

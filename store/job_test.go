@@ -243,6 +243,7 @@ func TestReplayEventsRanges(t *testing.T) {
 		{"both", ingest.Range{FirstSequence: 5, LastSequence: 5}, upTo(5, 5)},
 		{"beyond the last", ingest.Range{FirstSequence: 19, LastSequence: 1 << 40}, upTo(19, 20)},
 		{"none", ingest.Range{FirstSequence: 21}, nil},
+		{"far behind the last", ingest.Range{FirstSequence: 1 << 40}, nil},
 		{"since", ingest.Range{Since: hour(18)}, upTo(18, 20)},
 		{"until", ingest.Range{Until: hour(4)}, upTo(1, 3)},
 		{"sequence and time", ingest.Range{FirstSequence: 5, Since: hour(3), Until: hour(9)}, upTo(5, 8)},

@@ -57,7 +57,7 @@ func (s *Store) Message(ctx context.Context, tenant, channel string, id ingest.M
 // Messages lists messages of one channel by sequence. The channel must exist: control looks it up first.
 func (s *Store) Messages(ctx context.Context, q control.MessageQuery) ([]control.Message, error) {
 	sql := messageColumns + `where m.channel_id = (select channel_id from channel where tenant = @tenant and channel = @channel)
-  and (@after = 0 or case when @desc then m.seq < @after else m.seq > @after end)
+  and (@after::bigint = 0 or case when @desc then m.seq < @after else m.seq > @after end)
   and (@since::timestamptz is null or m.received_at >= @since) and (@until::timestamptz is null or m.received_at < @until)
   and (@msgid = '' or m.mail->>'MessageID' = @msgid)
 order by m.seq ` + direction(q.Descending) + ` limit @limit`

@@ -83,6 +83,7 @@ func TestMessagesPagesAndFilters(t *testing.T) {
 		{"next page", control.MessageQuery{Limit: 4, After: 4}, []int64{6, 7, 8, 9}},
 		{"last page", control.MessageQuery{Limit: 4, After: 9}, []int64{10}},
 		{"behind the end", control.MessageQuery{Limit: 4, After: 10}, nil},
+		{"far behind the end", control.MessageQuery{Limit: 4, After: 1 << 40}, nil},
 		{"next page descending", control.MessageQuery{Limit: 2, After: 6, Descending: true}, []int64{4, 3}},
 		{"before the beginning", control.MessageQuery{Limit: 2, After: 1, Descending: true}, nil},
 		{"since", control.MessageQuery{Limit: 100, Since: day(7)}, []int64{8, 9, 10}},

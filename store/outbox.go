@@ -24,11 +24,13 @@ type OutboxRow struct {
 }
 
 // Commits of one channel take its channel_state row first, so that ids rise in commit order within a channel, although
-// not over channels.
+// not over channels. The rows are chosen before anything is joined, and each event is looked up by its whole key: a table
+// without statistics, as after a first import, made the planner walk all events of a channel for each row.
 const outboxNextSQL = `select o.outbox_id, o.bucket, o.channel_id, c.tenant, c.channel, e.type, o.seq, e.event_id::text, e.at, e.data, coalesce(o.replay_id::text, '')
-from outbox o join event e using (day, channel_id, seq) join channel c on c.channel_id = o.channel_id
-where o.bucket = any(@buckets) and not o.channel_id = any(@except)
-order by o.outbox_id limit @limit`
+from (select * from outbox where bucket = any(@buckets) and not channel_id = any(@except) order by outbox_id limit @limit) o
+join channel c on c.channel_id = o.channel_id
+cross join lateral (select type, event_id, at, data from event where day = o.day and channel_id = o.channel_id and seq = o.seq limit 1) e
+order by o.outbox_id`
 
 // OutboxNext returns at most limit rows of the buckets, without the channels in except, ascending by id.
 func (s *Store) OutboxNext(ctx context.Context, buckets []int16, except []ingest.ChannelID, limit int) ([]OutboxRow, error) {

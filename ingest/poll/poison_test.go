@@ -260,11 +260,24 @@ func TestTooLarge(t *testing.T) {
 			each(t, func(t *testing.T, p ingest.Protocol) { tooLarge(t, p, announced, big(4, 2*limit)) })
 		})
 	}
-	// So large that the connection must be given up.
-	t.Run("far beyond", func(t *testing.T) {
-		t.Parallel()
-		tooLarge(t, ingest.IMAP, 100, big(4, 65<<20))
-	})
+}
+
+// A literal so large that it cannot even be thrown away: the connection is given up, the others come in all the same.
+func TestFarTooLarge(t *testing.T) {
+	t.Parallel()
+	x := newBench(t).box(t, ingest.IMAP, nil)
+	x.deliver(mails(1, 7)...)
+	x.fetchFault(4, &mailtest.FetchFault{Body: make([]byte, 65<<20), Cut: true, After: 1000})
+	if n := x.visit(); n.Quarantined != 1 || n.Stored != 6 {
+		t.Errorf("got %+v, want 1 quarantined, 6 stored", n)
+	}
+	if n := x.Int(`select count(*) from ledger where channel_id = $1 and reason = $2`, x.id, string(ingest.ReasonTooLarge)); n != 1 {
+		t.Errorf("%d refs on record as too large, want 1", n)
+	}
+	x.visit()
+	if n := x.events("quarantined"); n != 1 {
+		t.Errorf("%d quarantined events, want 1", n)
+	}
 }
 
 func tooLarge(t *testing.T, p ingest.Protocol, announced int64, giant []byte) {

@@ -89,8 +89,16 @@ func (s *Scheduler) Own(own []ingest.Ownership) {
 	defer s.mu.Unlock()
 	spread := time.Duration(len(own)) * time.Second / startRate
 	for _, o := range own {
-		if old := s.tasks[o.Channel]; old != nil && old.own.Epoch >= o.Epoch {
-			continue
+		if old := s.tasks[o.Channel]; old != nil {
+			if old.own.Epoch >= o.Epoch {
+				continue
+			}
+			// Claimed anew before anybody told us that it was lost: the visit under the old epoch can commit nothing.
+			if old.done != nil {
+				old.cancel()
+			} else {
+				heap.Remove(&s.due, old.index)
+			}
 		}
 		t := &task{own: o, due: time.Now().Add(time.Duration(rand.Int64N(int64(spread) + 1)))}
 		s.tasks[o.Channel] = t

@@ -210,7 +210,7 @@ func (v *visit) settle(ctx context.Context, refs []ingest.Ref) error {
 		return v.sess.Settle(ctx, refs, how)
 	}
 	if err := v.sess.Settle(ctx, refs, how); err != nil {
-		if k := ingest.KindOf(err); k != ingest.KindProtocol && k != ingest.KindConfig {
+		if !refusal(err) {
 			return err
 		}
 		v.log.Warn("the server refuses to settle; reading goes on", "error", err)
@@ -223,6 +223,12 @@ func (v *visit) settle(ctx context.Context, refs []ingest.Ref) error {
 		return nil
 	}
 	return stored(v.Store.Settled(ctx, v.own, refs, how))
+}
+
+// refusal reports whether the server understood and would not, or what it said cannot pass by itself.
+func refusal(err error) bool {
+	e, ok := errors.AsType[*ingest.Error](err)
+	return ok && (e.Reason == ingest.ReasonRefused || e.Kind == ingest.KindProtocol || e.Kind == ingest.KindConfig)
 }
 
 // settlePending settles what an earlier visit stored and did not come to settle. On IMAP its UIDs lie below the cursor,

@@ -9,14 +9,16 @@ type Memory = memory
 const (
 	MaxAttempts = maxAttempts
 	HostVisits  = hostVisits
-	SaveEvery   = saveEvery
 )
 
-// Saved forgets when the health of a channel was last written, as if that were long ago.
-func (s *Scheduler) Saved(ch ingest.ChannelID) {
+// Saved sets back by two minutes when the health of a channel was last written. It is false while a visit goes on.
+func (s *Scheduler) Saved(ch ingest.ChannelID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.tasks[ch]; t != nil {
-		t.saved = t.saved.Add(-2 * saveEvery)
+	t := s.tasks[ch]
+	if t == nil || t.done != nil {
+		return false
 	}
+	t.saved = t.saved.Add(-2 * saveEvery)
+	return true
 }

@@ -117,13 +117,9 @@ func poison(t *testing.T, p ingest.Protocol, fault *mailtest.FetchFault) {
 		return err
 	}
 	others := append(mails(1, bad-1), mails(bad+1, 50-bad)...)
-	failed := 0
-	for x.count("message") < len(others) {
-		if err := visit(); err != nil {
-			failed++
-		}
-		if failed > 3 {
-			t.Fatalf("after %d failed visits %d messages are stored, want %d", failed, x.count("message"), len(others))
+	for visits := 0; x.count("message") < len(others); visits++ {
+		if err := visit(); visits > 3 {
+			t.Fatalf("after %d visits %d messages are stored, want %d; the last one said: %v", visits, x.count("message"), len(others), err)
 		}
 	}
 	x.holds("the others", others...)

@@ -285,7 +285,7 @@ func TestHealthIsSavedOnChange(t *testing.T) {
 	if n := saves(); n != 1 {
 		t.Errorf("%d saves in six visits without news, want 1", n)
 	}
-	s.Saved(x.id)
+	await(t, "a pause between visits", func() bool { return s.Saved(x.id) })
 	visits(6)
 	if n := saves(); n != 2 {
 		t.Errorf("%d saves when a minute had passed, want 2", n)

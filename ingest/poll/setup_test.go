@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -433,14 +432,6 @@ func await(t testing.TB, what string, ok func() bool) {
 			t.Fatalf("%s did not come within %v", what, patience)
 		}
 	}
-}
-
-// reasonOf is the reason of an *ingest.Error, empty for other errors.
-func reasonOf(err error) ingest.Reason {
-	if e, ok := errors.AsType[*ingest.Error](err); ok {
-		return e.Reason
-	}
-	return ""
 }
 
 // each runs a test over both protocols.

@@ -33,11 +33,14 @@ const (
 	Deferred             // no complete body yet; fetch it again
 	Quarantined          // given up or too large; leave it
 	Skipped              // not wanted by policy; leave it
+	// Removed is stored, and we deleted it from the server. If a POP3 maildrop lists the ref again, it may name another
+	// message (RFC 1939 §7 lets a server use a UIDL anew once its message is gone): fetch it and compare.
+	Removed
 )
 
 // String is the lower-case name used in logs and replies.
 func (s Standing) String() string {
-	return [...]string{"unknown", "stored", "duplicate", "deferred", "quarantined", "skipped"}[s]
+	return [...]string{"unknown", "stored", "duplicate", "deferred", "quarantined", "skipped", "removed"}[s]
 }
 
 // Octets is a spooled message. Open may be called several times; Close frees memory and disk.

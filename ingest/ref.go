@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -24,6 +25,12 @@ const FingerprintPrefix = " sha256:"
 
 // IsIMAP reports whether the ref names a message by UID.
 func (r Ref) IsIMAP() bool { return r.UID != 0 }
+
+// Again is the ref of another message that came under the same UIDL after the first one was deleted. It follows from the
+// content, so that it is the same whenever it is asked for, and holds a space, which no server can send.
+func (r Ref) Again(content Digest) Ref {
+	return Ref{UIDL: r.UIDL + " #" + hex.EncodeToString(content[:8])}
+}
 
 // String is the canonical form of the ref, one to one with its value. It is the ledger's key and is fit for logs:
 // an IMAP ref reads "imap:INBOX;UIDVALIDITY=9;UID=4" (after RFC 5092 §3), a POP3 ref "pop3:UIDL=whqtswO00WBw418f9t5JxYwZ".

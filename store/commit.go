@@ -51,7 +51,7 @@ const outboxSQL = `insert into outbox (bucket, channel_id, day, seq)
 select @bucket, @channel, day, seq from unnest(@days::date[], @seqs::bigint[]) with ordinality as t(day, seq, n) order by n`
 
 const advanceSQL = `update channel_state set next_seq = @next, folder = @folder, uid_validity = @validity,
-  floor_uid = @floor, last_uid = @last, started = case when @restart then null else coalesce(started, case when @start then now() end) end,
+  floor_uid = @floor, last_uid = @last, started = case when @start and (@restart or started is null) then now() when @restart and not @start then null else started end,
   baseline = coalesce(baseline, case when @start then now() end)
 where channel_id = @channel`
 

@@ -11,7 +11,7 @@ import (
 
 var _ ingest.Ledger = (*Store)(nil)
 
-const knownSQL = `select ref, standing from ledger where channel_id = @channel and ref = any(@refs)`
+const knownSQL = `select ref, case when standing in (1, 2) and settled_how = 2 then 6 else standing end from ledger where channel_id = @channel and ref = any(@refs)`
 
 // Known tells the standing of refs; refs that are not in the result are unknown.
 func (s *Store) Known(ctx context.Context, ch ingest.ChannelID, refs []ingest.Ref) (map[ingest.Ref]ingest.Standing, error) {

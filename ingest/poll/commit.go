@@ -58,6 +58,9 @@ func (v *visit) finish(ctx context.Context, well bool) error {
 		return c.err
 	}
 	c.batch.counts.Add(c.counts)
+	for ledger, server := range c.batch.renamed {
+		v.renamed[server] = ledger
+	}
 	if c.batch.start && v.ch.Started.IsZero() {
 		v.ch.Started = time.Now()
 	}
@@ -91,21 +94,26 @@ func (v *visit) commit(ctx context.Context, c *commit) (err error) {
 	}
 	v.Metrics.commitSeconds.Observe(time.Since(began).Seconds())
 	c.settle = b.settle
+	c.counts.Known += b.same
 	for i := range items {
 		it := &items[i]
+		server := it.Ref
+		if r, ok := b.renamed[it.Ref]; ok {
+			server = r
+		}
 		_, fresh := receipt.IDs[it.Ref]
 		switch {
 		case it.Standing == ingest.Stored && fresh:
 			c.counts.Stored++
-			c.settle = append(c.settle, it.Ref)
+			c.settle = append(c.settle, server)
 		case it.Standing == ingest.Stored: // another commit was first
 			c.counts.Known++
-			if s := receipt.Known[it.Ref]; s == ingest.Stored || s == ingest.Duplicate {
-				c.settle = append(c.settle, it.Ref)
+			if s := receipt.Known[it.Ref]; s == ingest.Stored || s == ingest.Duplicate || s == ingest.Removed {
+				c.settle = append(c.settle, server)
 			}
 		case it.Standing == ingest.Duplicate:
 			c.counts.Duplicate++
-			c.settle = append(c.settle, it.Ref)
+			c.settle = append(c.settle, server)
 		case it.Standing == ingest.Deferred:
 			c.counts.Deferred++
 		case it.Standing == ingest.Quarantined:
@@ -154,15 +162,35 @@ func (v *visit) parse(ctx context.Context, b *batch) error {
 
 // itemsOf turns what a batch gathered into items, in the order of the listing.
 func (v *visit) itemsOf(ctx context.Context, b *batch) ([]ingest.Item, error) {
-	twins, err := v.twins(ctx, b)
+	found, err := v.sameContent(ctx, b)
 	if err != nil {
 		return nil, err
 	}
+	twins := v.twins(b, found)
 	items := b.items
+	place := make(map[ingest.Ref]int, len(b.entries))
+	for i, e := range b.entries {
+		place[e.Ref] = i
+	}
 	settle := v.ch.Mailbox.Settlement != ingest.SettleLeave
 	for _, a := range b.order {
 		it := ingest.Item{Ref: a.ref, Standing: ingest.Stored, Size: a.octets.Size(), Received: a.received, Content: a.octets.Content(), Settle: settle}
-		switch original, twin := twins[a.ref]; {
+		original, twin := twins[a.ref]
+		if b.reused[a.ref] {
+			it.Ref, twin = a.ref.Again(it.Content), false
+			if has(found[it.Content], a.ref) || has(found[it.Content], it.Ref) {
+				// The message that we deleted, still there: it is deleted again.
+				b.same++
+				b.settle = append(b.settle, a.ref)
+				continue
+			}
+			if b.renamed == nil {
+				b.renamed = map[ingest.Ref]ingest.Ref{}
+			}
+			b.renamed[it.Ref], place[it.Ref] = a.ref, place[a.ref]
+			v.log.Warn("the server used a UIDL anew for another message", "ref", a.ref)
+		}
+		switch {
 		case twin:
 			it.Standing, it.Original = ingest.Duplicate, original
 		case v.older(b, a):
@@ -176,10 +204,6 @@ func (v *visit) itemsOf(ctx context.Context, b *batch) ([]ingest.Item, error) {
 		if it, ok := v.absent(b, r, why); ok {
 			items = append(items, it)
 		}
-	}
-	place := make(map[ingest.Ref]int, len(b.entries))
-	for i, e := range b.entries {
-		place[e.Ref] = i
 	}
 	slices.SortStableFunc(items, func(x, y ingest.Item) int { return place[x.Ref] - place[y.Ref] })
 	return items, nil
@@ -225,15 +249,7 @@ func (v *visit) absent(b *batch, r ingest.Ref, why error) (ingest.Item, bool) {
 // twins finds arrivals whose content is stored under a ref that means nothing any more: of an older UIDVALIDITY, of the
 // other protocol, or, for POP3, of a UIDL that the maildrop no longer lists. Two equal messages that lie in the mailbox
 // side by side are two messages; and what we deleted ourselves cannot come back under a new number.
-func (v *visit) twins(ctx context.Context, b *batch) (map[ingest.Ref]ingest.MessageID, error) {
-	contents := make([]ingest.Digest, len(b.order))
-	for i, a := range b.order {
-		contents[i] = a.octets.Content()
-	}
-	found, err := v.Store.Twins(ctx, v.own.Channel, contents)
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
+func (v *visit) twins(b *batch, found map[ingest.Digest][]ingest.Twin) map[ingest.Ref]ingest.MessageID {
 	twins := map[ingest.Ref]ingest.MessageID{}
 	taken := map[ingest.MessageID]bool{}
 	for _, a := range b.order {
@@ -254,5 +270,18 @@ func (v *visit) twins(ctx context.Context, b *batch) (map[ingest.Ref]ingest.Mess
 			}
 		}
 	}
-	return twins, nil
+	return twins
+}
+
+// sameContent finds the ledger's refs with the contents that arrived.
+func (v *visit) sameContent(ctx context.Context, b *batch) (map[ingest.Digest][]ingest.Twin, error) {
+	contents := make([]ingest.Digest, len(b.order))
+	for i, a := range b.order {
+		contents[i] = a.octets.Content()
+	}
+	return v.Store.Twins(ctx, v.own.Channel, contents)
+}
+
+func has(twins []ingest.Twin, r ingest.Ref) bool {
+	return slices.ContainsFunc(twins, func(t ingest.Twin) bool { return t.Ref == r })
 }

@@ -23,9 +23,12 @@ type batch struct {
 	arrived  map[ingest.Ref]*arrival
 	order    []*arrival
 	missing  ingest.Missing
-	attempts map[ingest.Ref]int // tries of deferred refs so far
-	items    []ingest.Item      // decided without a body
-	settle   []ingest.Ref       // known and stored
+	attempts map[ingest.Ref]int        // tries of deferred refs so far
+	items    []ingest.Item             // decided without a body
+	settle   []ingest.Ref              // known and stored
+	reused   map[ingest.Ref]bool       // POP3: refs whose message we deleted and that are listed again
+	renamed  map[ingest.Ref]ingest.Ref // refs in the ledger that stand for such a ref on the server
+	same     int                       // of those, messages that we have
 	counts   *ingest.Counts
 }
 

@@ -356,3 +356,33 @@ func TestQuietVisit(t *testing.T) {
 		}
 	})
 }
+
+// RFC 1939 §7 lets a server use a UIDL anew once its message is gone. What comes under it is read, not taken for known
+// and deleted unread; the same message that a server failed to delete is deleted again, and announced no second time.
+func TestPOP3UIDLUsedAnew(t *testing.T) {
+	t.Parallel()
+	x := newBench(t).boxPOP3(t, mailtest.POP3Options{}, func(s *control.Settings) { s.Settlement = ingest.SettleDelete })
+	put := func(raw []byte) {
+		x.inbox.SetUIDL(x.inbox.Append(raw), "same")
+	}
+	for i := range 3 {
+		put(mail(i))
+		if n := x.visit(); n.Stored != 1 || n.Listed != n.Sum() {
+			t.Errorf("message %d under the same UIDL: got %+v, want it stored", i, n)
+		}
+		if n := x.inbox.Len(); n != 0 {
+			t.Errorf("message %d: %d left on the server, want none", i, n)
+		}
+	}
+	put(mail(1))
+	if n := x.visit(); n.Stored != 0 || n.Known != 1 {
+		t.Errorf("a message that came back under its UIDL: got %+v, want it known", n)
+	}
+	if n := x.inbox.Len(); n != 0 {
+		t.Errorf("%d left on the server, want none", n)
+	}
+	x.holds("each once", mails(0, 3)...)
+	if n := x.events("received"); n != 3 {
+		t.Errorf("%d events, want 3", n)
+	}
+}

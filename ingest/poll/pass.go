@@ -210,7 +210,13 @@ func (v *visit) ask(ctx context.Context, b *batch) error {
 	b.counts.Listed += len(unique)
 	for _, e := range unique {
 		switch standing := known[e.Ref]; {
-		case standing == ingest.Stored || standing == ingest.Duplicate:
+		case standing == ingest.Removed && !e.Ref.IsIMAP():
+			if b.reused == nil {
+				b.reused = map[ingest.Ref]bool{}
+			}
+			b.reused[e.Ref] = true
+			v.decide(b, e)
+		case standing == ingest.Stored || standing == ingest.Duplicate || standing == ingest.Removed:
 			// On IMAP settlePending has seen to what is still to be settled, and a mark that somebody took away since
 			// is not set again.
 			if !e.Ref.IsIMAP() {

@@ -281,6 +281,10 @@ func (s *Scheduler) visit(ctx context.Context, t *task) (pause time.Duration, ke
 		log.Warn("the channel has another owner now", "epoch", t.own.Epoch)
 		return 0, false
 	case "store":
+		// A full disk is told as a failure of the visit, so that people see it and the download is not repeated at once.
+		if _, known := errors.AsType[*ingest.Error](err); known {
+			break
+		}
 		log.Warn("database failed during a visit: nothing is settled, trying again", "error", err)
 		return jitter(ownFaultPause), true
 	}

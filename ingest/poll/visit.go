@@ -28,6 +28,7 @@ type visit struct {
 	// was numbered anew.
 	maildrop []ingest.Entry
 	listed   map[ingest.Ref]bool
+	renamed  map[ingest.Ref]ingest.Ref // POP3: by the server's ref, the ledger's where a UIDL was used anew
 	lastSave time.Time
 	inFlight *commit // the commit that goes on while the next batch is fetched
 }
@@ -61,7 +62,7 @@ func stored(err error) error {
 // what is new and settles what is stored. counts says what became of every message that the server listed, also when
 // the visit failed half way.
 func (p *Poller) Visit(ctx context.Context, own ingest.Ownership, ch *ingest.Channel, mem *memory) (ingest.Counts, error) {
-	v := &visit{Poller: p, ch: ch, own: own, memory: mem, lastSave: time.Now(),
+	v := &visit{Poller: p, ch: ch, own: own, memory: mem, lastSave: time.Now(), renamed: map[ingest.Ref]ingest.Ref{},
 		log: p.Log.With("channel", ch.Name(), "epoch", own.Epoch)}
 	err := v.run(ctx)
 	if n := v.counts; err == nil && n.Listed != n.Sum() {
@@ -188,6 +189,11 @@ func (v *visit) close(ctx context.Context) error {
 	v.sess, v.deleted = nil, nil
 	if err != nil || len(deleted) == 0 {
 		return err
+	}
+	for _, r := range deleted {
+		if ledger, ok := v.renamed[r]; ok {
+			deleted = append(deleted, ledger)
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()

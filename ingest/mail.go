@@ -59,12 +59,13 @@ type Defect struct {
 // PreviewLength is the length of a preview in characters.
 const PreviewLength = 500
 
-// Preview is the first PreviewLength characters of a text on one line, white space folded.
+// Preview is the first PreviewLength characters of a text on one line, white space and control
+// characters folded into single spaces.
 func Preview(text string) string {
 	var b strings.Builder
 	n, space := 0, false
 	for _, r := range text {
-		if unicode.IsSpace(r) {
+		if unicode.IsSpace(r) || unicode.IsControl(r) {
 			space = n > 0
 			continue
 		}
@@ -76,8 +77,8 @@ func Preview(text string) string {
 		if n >= PreviewLength {
 			break
 		}
-		b.WriteRune(r)
+		b.WriteRune(r) // an invalid octet becomes U+FFFD
 		n++
 	}
-	return b.String()
+	return strings.TrimRight(b.String(), " ")
 }

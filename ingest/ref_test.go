@@ -76,10 +76,10 @@ func TestCleanServerText(t *testing.T) {
 
 func TestPreview(t *testing.T) {
 	t.Parallel()
-	if got := ingest.Preview("  one\r\n\r\n two\u00a0three "); got != "one two three" {
+	if got := ingest.Preview("  one\r\n\r\n two\u00a0\x1b three "); got != "one two three" {
 		t.Errorf("got %q", got)
 	}
-	if got := utf8.RuneCountInString(ingest.Preview(strings.Repeat("é ", 1000))); got != ingest.PreviewLength {
+	if got := utf8.RuneCountInString(ingest.Preview(strings.Repeat("é", 1000))); got != ingest.PreviewLength {
 		t.Errorf("got %d characters, want %d", got, ingest.PreviewLength)
 	}
 }

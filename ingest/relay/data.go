@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -25,8 +24,8 @@ const (
 
 // Limits of an event's data, so that the whole event stays below 64 KiB.
 const (
-	MaxData    = 60 << 10 // octets
-	MaxPreview = 500      // characters
+	MaxData    = 60 << 10             // octets
+	MaxPreview = ingest.PreviewLength // characters
 
 	maxListed = 50  // entries of a list before it is cut
 	maxText   = 998 // characters of one string: RFC 5322 §2.1.1 allows no longer line
@@ -113,7 +112,7 @@ func (k *cutter) received(c ingest.Committed) *mailintakev1.ReceivedEvent {
 		To:      k.addresses("to", mail.To),
 		Cc:      k.addresses("cc", mail.Cc),
 		Times:   eventTimes(c),
-		Preview: preview(mail.Text),
+		Preview: ingest.Preview(mail.Text),
 		HasHtml: mail.HasHTML,
 		Parts:   k.parts(mail.Parts),
 		Defects: k.defects(mail.Defects),
@@ -246,29 +245,6 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 		return ts
 	}
 	return nil
-}
-
-// preview is the first MaxPreview characters of a text, with every run of white space as one space.
-func preview(text string) string {
-	var b strings.Builder
-	n, gap := 0, false
-	for _, r := range text {
-		if unicode.IsSpace(r) || unicode.IsControl(r) {
-			gap = n > 0
-			continue
-		}
-		if gap {
-			b.WriteByte(' ')
-			n++
-			gap = false
-		}
-		if n >= MaxPreview {
-			break
-		}
-		b.WriteRune(r) // an invalid octet becomes U+FFFD
-		n++
-	}
-	return strings.TrimRight(b.String(), " ")
 }
 
 // clean makes s valid UTF-8 of at most limit characters.

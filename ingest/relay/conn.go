@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,6 +35,7 @@ func Dial(o DialOptions) (*nats.Conn, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	var told atomic.Bool // of an outage, once
 	options := []nats.Option{
 		nats.Name(o.Name),
 		nats.RetryOnFailedConnect(true),
@@ -44,10 +46,17 @@ func Dial(o DialOptions) (*nats.Conn, error) {
 		nats.Timeout(5 * time.Second),
 		nats.PingInterval(15 * time.Second),
 		nats.MaxPingsOutstanding(2),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if told.CompareAndSwap(false, true) {
+				log.Warn("NATS cannot be reached; events wait in the outbox until it can: see that it runs and that its URL is right", "error", err)
+			}
+		}),
 		nats.ConnectHandler(func(c *nats.Conn) {
+			told.Store(false)
 			log.Info("connected to NATS", "server", c.ConnectedUrlRedacted(), "version", c.ConnectedServerVersion())
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
+			told.Store(false)
 			log.Info("connected to NATS again", "server", c.ConnectedUrlRedacted(), "version", c.ConnectedServerVersion())
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {

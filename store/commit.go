@@ -58,12 +58,18 @@ where channel_id = @channel`
 // Commit writes a batch in one transaction and about five round trips, whatever the batch holds.
 func (s *Store) Commit(ctx context.Context, own ingest.Ownership, b *ingest.Batch) (ingest.Receipt, error) {
 	r := ingest.Receipt{IDs: map[ingest.Ref]ingest.MessageID{}, Known: map[ingest.Ref]ingest.Standing{}}
+	l := newLedgerRows(b)
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		next, at, fresh, err := s.enter(ctx, tx, own, b)
+		// The octets go first, before anything is locked. A process that is paused in the middle of a COPY cannot be
+		// ended by any timeout of the server: with the channel's row locked nobody could take the channel over.
+		if err := copyRaw(ctx, tx, l.raws(b)); err != nil {
+			return err
+		}
+		next, at, fresh, err := s.enter(ctx, tx, own, b, l)
 		if err != nil {
 			return err
 		}
-		return s.write(ctx, tx, own, b, next, at, fresh, &r)
+		return s.write(ctx, tx, own, b, next, at, fresh, l.stale(fresh), &r)
 	})
 	if errors.Is(err, errFenced) {
 		return ingest.Receipt{}, &ingest.Error{Op: "commit", Kind: ingest.KindFenced, Reason: ingest.ReasonInternal, Err: err}
@@ -79,31 +85,34 @@ func (s *Store) Commit(ctx context.Context, own ingest.Ownership, b *ingest.Batc
 
 var errFenced = errors.New("the channel has another owner")
 
-// enter takes the fence and the refs: one round trip. fresh holds the indices of the items that are ours to write.
-func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch) (next int64, at time.Time, fresh []int, err error) {
-	n := len(b.Items)
-	var l struct {
-		refs, reasons, details []string
-		standings              []int16
-		ids                    []*uuid.UUID
-		contents               [][]byte
-		sizes                  []int64
-		unsettled              []bool
-	}
-	index, made := make(map[string]int, n), make(map[int]ingest.MessageID, n)
+// ledgerRows are the items of a batch as columns of the ledger.
+type ledgerRows struct {
+	refs, reasons, details []string
+	standings              []int16
+	ids                    []*uuid.UUID
+	contents               [][]byte
+	sizes                  []int64
+	unsettled              []bool
+
+	index map[string]int           // item by ref
+	made  map[int]ingest.MessageID // new id by item, of those that are to be stored
+}
+
+func newLedgerRows(b *ingest.Batch) *ledgerRows {
+	l := &ledgerRows{index: make(map[string]int, len(b.Items)), made: make(map[int]ingest.MessageID, len(b.Items))}
 	now := time.Now()
 	for i := range b.Items {
 		it := &b.Items[i]
 		ref := it.Ref.String()
-		if _, again := index[ref]; again {
+		if _, again := l.index[ref]; again {
 			continue // one statement cannot write a row twice, and the first will do
 		}
-		index[ref] = i
+		l.index[ref] = i
 		var id *uuid.UUID
 		switch it.Standing {
 		case ingest.Stored:
-			made[i] = newMessageID(now)
-			u := uuid.UUID(made[i])
+			l.made[i] = newMessageID(now)
+			u := uuid.UUID(l.made[i])
 			id = &u
 		case ingest.Duplicate:
 			id = (*uuid.UUID)(&it.Original)
@@ -116,18 +125,63 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 		l.sizes, l.reasons, l.details = append(l.sizes, it.Size), append(l.reasons, string(it.Reason)), append(l.details, it.Detail)
 		l.unsettled = append(l.unsettled, it.Settle && (it.Standing == ingest.Stored || it.Standing == ingest.Duplicate))
 	}
+	return l
+}
+
+// raws are the messages whose octets are to be stored, in the order of the batch.
+func (l *ledgerRows) raws(b *ingest.Batch) []rawMessage {
+	var raws []rawMessage
+	for i := range b.Items {
+		if id, ok := l.made[i]; ok {
+			raws = append(raws, rawMessage{id: id, octets: b.Items[i].Octets})
+		}
+	}
+	return raws
+}
+
+// stale are the ids that were made for messages which turned out to be known.
+func (l *ledgerRows) stale(fresh []int) []ingest.MessageID {
+	if len(fresh) == len(l.refs) {
+		return nil
+	}
+	ours := make(map[int]bool, len(fresh))
+	for _, i := range fresh {
+		ours[i] = true
+	}
+	var ids []ingest.MessageID
+	for i, id := range l.made {
+		if !ours[i] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// copyRaw stores octets by COPY.
+func copyRaw(ctx context.Context, tx pgx.Tx, raws []rawMessage) error {
+	if len(raws) == 0 {
+		return nil
+	}
+	src := &pieces{messages: raws}
+	defer src.close()
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"raw"}, []string{"day", "message_id", "piece", "octets"}, src)
+	return err
+}
+
+// enter takes the fence and the refs: one round trip. fresh holds the indices of the items that are ours to write.
+func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch, l *ledgerRows) (next int64, at time.Time, fresh []int, err error) {
 	batch := &pgx.Batch{}
 	fenced := true
 	batch.Queue(fenceSQL, pgx.NamedArgs{"channel": own.Channel, "owner": own.Replica, "epoch": own.Epoch}).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&next, &at}, func() error { fenced = false; return nil })
 		return err
 	})
-	taken := make([]bool, n)
-	if n > 0 {
+	taken := make([]bool, len(b.Items))
+	if len(l.refs) > 0 {
 		batch.Queue(ledgerSQL, pgx.NamedArgs{"channel": own.Channel, "owner": own.Replica, "epoch": own.Epoch, "refs": l.refs, "standings": l.standings,
 			"ids": l.ids, "contents": l.contents, "sizes": l.sizes, "reasons": l.reasons, "details": l.details, "unsettled": l.unsettled}).Query(func(rows pgx.Rows) error {
 			var ref string
-			_, err := pgx.ForEachRow(rows, []any{&ref}, func() error { taken[index[ref]] = true; return nil })
+			_, err := pgx.ForEachRow(rows, []any{&ref}, func() error { taken[l.index[ref]] = true; return nil })
 			return err
 		})
 	}
@@ -140,7 +194,7 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 	for i, ok := range taken {
 		if ok {
 			fresh = append(fresh, i)
-			if id, ok := made[i]; ok {
+			if id, ok := l.made[i]; ok {
 				b.Items[i].Original = id
 			}
 		}
@@ -148,8 +202,10 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 	return next, at, fresh, nil
 }
 
-// write adds messages, events and outbox rows in one round trip, then the octets by COPY.
-func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch, next int64, at time.Time, fresh []int, r *ingest.Receipt) error {
+const staleRawSQL = `delete from raw where day = any(@days::date[]) and message_id = any(@ids::uuid[])`
+
+// write adds messages, events and outbox rows, and takes back the octets of stale ids, in one round trip.
+func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch, next int64, at time.Time, fresh []int, stale []ingest.MessageID, r *ingest.Receipt) error {
 	var m struct {
 		days     []time.Time
 		ids      []uuid.UUID
@@ -169,7 +225,6 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 		types    []string
 		datas    []string
 	}
-	var raws []rawMessage
 	parser := 0
 	for _, i := range fresh {
 		it := &b.Items[i]
@@ -220,7 +275,6 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 			m.shas = append(m.shas, sum[:])
 			m.mails = append(m.mails, string(doc))
 			m.bodies = append(m.bodies, it.Mail.Text)
-			raws = append(raws, rawMessage{id: c.ID, octets: it.Octets})
 		}
 	}
 	batch := &pgx.Batch{}
@@ -236,16 +290,14 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 	}
 	batch.Queue(advanceSQL, pgx.NamedArgs{"channel": own.Channel, "next": next, "folder": b.Cursor.Folder,
 		"validity": int64(b.Cursor.UIDValidity), "floor": int64(b.Cursor.Floor), "last": int64(b.Cursor.LastUID), "start": b.Start, "restart": b.Restart})
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return err
+	if len(stale) > 0 {
+		days, ids := make([]time.Time, len(stale)), make([]uuid.UUID, len(stale))
+		for i, id := range stale {
+			days[i], ids[i] = dayOf(id), uuid.UUID(id)
+		}
+		batch.Queue(staleRawSQL, pgx.NamedArgs{"days": days, "ids": ids})
 	}
-	if len(raws) == 0 {
-		return nil
-	}
-	src := &pieces{messages: raws}
-	defer src.close()
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"raw"}, []string{"day", "message_id", "piece", "octets"}, src)
-	return err
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 // fillKnown finds the standing of the refs that were there already.

@@ -299,3 +299,61 @@ func TestKnown(t *testing.T) {
 		t.Errorf("known (-want +got):\n%s", diff)
 	}
 }
+
+// held is a message whose octets stop in the middle until they are let go, as when the process is paused.
+type held struct {
+	octets
+	reached, release chan struct{}
+}
+
+func (h *held) Open() (io.ReadCloser, error) {
+	return io.NopCloser(io.MultiReader(bytes.NewReader(h.octets[:1]), readerFunc(func([]byte) (int, error) {
+		close(h.reached)
+		<-h.release
+		return 0, io.EOF
+	}))), nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// No timeout of the server ends a COPY whose client is paused, so nothing may be locked meanwhile: the channel can be
+// taken over at once, and who wakes up is fenced.
+func TestPauseInTheMiddleOfOctetsLocksNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	it := message(1, []byte("x"))
+	h := &held{octets: octets("x"), reached: make(chan struct{}), release: make(chan struct{})}
+	it.Octets = h
+	errs := make(chan error, 1)
+	go func() {
+		_, err := b.Commit(context.Background(), b.own, &ingest.Batch{Channel: b.polled, Items: []ingest.Item{it},
+			Cursor: ingest.Cursor{Folder: "INBOX", UIDValidity: 7, LastUID: 1}})
+		errs <- err
+	}()
+	<-h.reached
+	if n := b.Int(`select count(*) from (select 1 from channel_state where channel_id = $1 for update skip locked) x`, b.channel.ID); n != 1 {
+		t.Error("the channel's row is locked while the octets are written")
+	} else {
+		claim(t, b.DB, b.channel.ID)
+	}
+	close(h.release)
+	if err := <-errs; ingest.KindOf(err) != ingest.KindFenced {
+		t.Errorf("got %v, want fenced", err)
+	}
+	if n := b.Int(`select count(*) from raw`); n != 0 {
+		t.Errorf("%d pieces of a fenced commit are stored", n)
+	}
+}
+
+// Octets of a message that turns out to be known are not kept.
+func TestKnownMessageLeavesNoOctets(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustCommit(t, message(1, []byte("one")))
+	b.mustCommit(t, message(1, []byte("one")), message(2, []byte("two")))
+	if n := b.Int(`select count(*) from raw`); n != 2 {
+		t.Errorf("%d pieces, want 2", n)
+	}
+}

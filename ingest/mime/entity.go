@@ -28,6 +28,9 @@ func (w *walker) endHeader() {
 	}
 	w.headerDefects(where)
 	e := w.readEntity(where, top)
+	if root && !top && len(h.fields) > 0 { // of an attached message
+		w.addReport(strings.TrimSuffix(path, ".1"), "message/rfc822", h.raw)
+	}
 	empty := len(h.raw) == 0
 
 	parent := &frame{}
@@ -87,6 +90,8 @@ func (w *walker) endHeader() {
 		w.leaf.silent = empty && len(w.frames) > 0
 		if p.Body {
 			w.leaf.keepText(html, p.Charset, group)
+		} else if isReport(e.contentType) {
+			w.leaf.keepReport()
 		}
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
 			if w.loose == nil {
@@ -254,6 +259,7 @@ func (w *walker) readEntity(where string, top bool) entity {
 	if top {
 		w.declared = e.params.get("charset")
 		w.readFields()
+		w.keepHeader()
 	}
 	return e
 }

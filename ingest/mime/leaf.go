@@ -1,5 +1,7 @@
 package mime
 
+import "github.com/mailintake/mailintake/ingest/class"
+
 // What a leaf does with its octets.
 const (
 	discard  = iota // an epilogue, or nothing
@@ -17,7 +19,8 @@ type leaf struct {
 	sub    *walker // reads an encoded message
 	silent bool    // not listed when empty
 
-	keep    bool
+	keep    bool // for the text of the message
+	report  bool // for classification
 	html    bool
 	body    body
 	limit   int // octets that are still kept
@@ -49,6 +52,13 @@ func (l *leaf) keepText(html bool, charset string, group int) {
 	}
 	l.limit = max(l.limit, 0)
 	l.body = body{start: len(p.kept), charset: charset, html: html, group: group}
+}
+
+// keepReport keeps the octets for classification.
+func (l *leaf) keepReport() {
+	l.keep, l.report = true, true
+	l.limit = max(min(class.MaxReport, class.MaxReports-l.walker.reported), 0)
+	l.body = body{start: len(l.walker.kept)}
 }
 
 // replay takes lines that were taken for header first.
@@ -131,6 +141,11 @@ func (l *leaf) finish(drop bool) {
 		return
 	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
+	if l.report {
+		w.addReport(path, parts[l.index].ContentType, w.kept[l.body.start:])
+		w.kept = w.kept[:l.body.start]
+		return
+	}
 	if l.keep {
 		l.body.end = len(w.kept)
 		if !l.html {

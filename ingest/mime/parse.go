@@ -14,6 +14,7 @@ import (
 	"io"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/ingest/class"
 )
 
 // Version is the version of the parser. It is stored with what the parser made of a message and rises whenever the same
@@ -103,6 +104,9 @@ type parser struct {
 	bodies   []body           // what lies in kept
 	groups   int              // multipart/alternative seen
 	loose    map[string][]int // by Content-ID, parts without disposition
+	header   []ingest.Field   // of the message itself
+	reports  []class.Report
+	reported int // octets of reports
 }
 
 // body is one body part in parser.kept.
@@ -134,6 +138,7 @@ func (p *parser) defect(code, where, text string) {
 func (p *parser) finish() {
 	p.chooseText()
 	p.markInline()
+	p.understand()
 }
 
 // markInline finds the parts without disposition that HTML refers to by Content-ID, RFC 2392.

@@ -463,7 +463,14 @@ type EmailChannel struct {
 	// When the channel was last changed by a person.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,27,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// When the channel was deleted; absent unless it is.
-	DeleteTime    *timestamppb.Timestamp `protobuf:"bytes,28,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
+	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,28,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
+	// Other addresses that reach this mailbox; matched_recipient of a message says which one it was for. At most 100.
+	Aliases []string `protobuf:"bytes,29,rep,name=aliases,proto3" json:"aliases,omitempty"`
+	// Charset that is assumed for text which names none and is not UTF-8, by its IANA name. Empty means windows-1252.
+	FallbackCharset string `protobuf:"bytes,30,opt,name=fallback_charset,json=fallbackCharset,proto3" json:"fallback_charset,omitempty"`
+	// The authserv-ids (RFC 8601 section 2.5) whose Authentication-Results are believed, for example mx.example.com. Empty
+	// means none, and then SPF and DMARC are unknown. At most 20.
+	AuthservIds   []string `protobuf:"bytes,31,rep,name=authserv_ids,json=authservIds,proto3" json:"authserv_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -690,6 +697,27 @@ func (x *EmailChannel) GetUpdateTime() *timestamppb.Timestamp {
 func (x *EmailChannel) GetDeleteTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.DeleteTime
+	}
+	return nil
+}
+
+func (x *EmailChannel) GetAliases() []string {
+	if x != nil {
+		return x.Aliases
+	}
+	return nil
+}
+
+func (x *EmailChannel) GetFallbackCharset() string {
+	if x != nil {
+		return x.FallbackCharset
+	}
+	return ""
+}
+
+func (x *EmailChannel) GetAuthservIds() []string {
+	if x != nil {
+		return x.AuthservIds
 	}
 	return nil
 }
@@ -1932,7 +1960,7 @@ var File_mailintake_v1_channel_proto protoreflect.FileDescriptor
 
 const file_mailintake_v1_channel_proto_rawDesc = "" +
 	"\n" +
-	"\x1bmailintake/v1/channel.proto\x12\rmailintake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x1a\n" +
+	"\x1bmailintake/v1/channel.proto\x12\rmailintake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x1b\n" +
 	"\fEmailChannel\x12h\n" +
 	"\x04name\x18\x01 \x01(\tBT\xe0A\b\xbaHNrL2J^(tenants/[a-z0-9][a-z0-9-]{0,38}/emailChannels/[a-z0-9][a-z0-9-]{0,38})?$R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12-\n" +
@@ -1971,7 +1999,10 @@ const file_mailintake_v1_channel_proto_rawDesc = "" +
 	"\vupdate_time\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12@\n" +
 	"\vdelete_time\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"deleteTime\x1a\x94\x01\n" +
+	"deleteTime\x12)\n" +
+	"\aaliases\x18\x1d \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\x18\xfe\x01R\aaliases\x122\n" +
+	"\x10fallback_charset\x18\x1e \x01(\tB\a\xbaH\x04r\x02\x18(R\x0ffallbackCharset\x122\n" +
+	"\fauthserv_ids\x18\x1f \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\x14\"\x05r\x03\x18\xfd\x01R\vauthservIds\x1a\x94\x01\n" +
 	"\x03Tls\x12)\n" +
 	"\vserver_name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\n" +
 	"serverName\x12 \n" +

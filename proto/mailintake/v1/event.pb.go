@@ -24,8 +24,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ReceivedEvent announces a stored message; subject email.v1.{tenant}.{channel}.received. It is enough to route by;
-// texts and attachments come from MessageService.
+// ReceivedEvent announces a stored message; subject email.v1.{tenant}.{channel}.{type} with type bounced where the class is
+// BOUNCE, auto_reply where it is AUTO_REPLY, and received otherwise. It is enough to route by; texts and attachments come
+// from MessageService.
 type ReceivedEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The message, tenants/{tenant}/emailChannels/{email_channel}/messages/{message}.
@@ -61,7 +62,35 @@ type ReceivedEvent struct {
 	// What is wrong with it.
 	Defects []*Defect `protobuf:"bytes,16,rep,name=defects,proto3" json:"defects,omitempty"`
 	// Fields that were cut to keep the event under 64 KiB, by name: "to", "rfc.references". GetMessage has them whole.
-	Truncated     []string `protobuf:"bytes,17,rep,name=truncated,proto3" json:"truncated,omitempty"`
+	Truncated []string `protobuf:"bytes,17,rep,name=truncated,proto3" json:"truncated,omitempty"`
+	// What kind of message it is.
+	MessageClass MessageClass `protobuf:"varint,18,opt,name=message_class,json=messageClass,proto3,enum=mailintake.v1.MessageClass" json:"message_class,omitempty"`
+	// What message_class and auto_reply rest on, strongest first.
+	Evidence []*Evidence `protobuf:"bytes,19,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	// Whether an answer without a person may be sent to it.
+	AutoReply *AutoReplyVerdict `protobuf:"bytes,20,opt,name=auto_reply,json=autoReply,proto3" json:"auto_reply,omitempty"`
+	// What a notification says; absent unless message_class is BOUNCE, COMPLAINT or READ_RECEIPT.
+	Bounce *Bounce `protobuf:"bytes,21,opt,name=bounce,proto3" json:"bounce,omitempty"`
+	// What is known of its origin.
+	Authentication *Authentication `protobuf:"bytes,22,opt,name=authentication,proto3" json:"authentication,omitempty"`
+	// The conversation that it belongs to.
+	Thread *MessageThread `protobuf:"bytes,23,opt,name=thread,proto3" json:"thread,omitempty"`
+	// Messages of other channels of the tenant with the same content, at most 20 names.
+	Siblings []string `protobuf:"bytes,24,rep,name=siblings,proto3" json:"siblings,omitempty"`
+	// The invitation in it; absent if there is none.
+	Invitation *Invitation `protobuf:"bytes,25,opt,name=invitation,proto3" json:"invitation,omitempty"`
+	// HIGH, NORMAL, LOW, or empty where the sender does not say.
+	Priority string `protobuf:"bytes,26,opt,name=priority,proto3" json:"priority,omitempty"`
+	// The mailing list that it came by; absent if none.
+	MailingList *MailingList `protobuf:"bytes,27,opt,name=mailing_list,json=mailingList,proto3" json:"mailing_list,omitempty"`
+	// Which address of the channel it was for; absent if none was found.
+	MatchedRecipient *MatchedRecipient `protobuf:"bytes,28,opt,name=matched_recipient,json=matchedRecipient,proto3" json:"matched_recipient,omitempty"`
+	// Language of the text, a primary subtag of BCP 47; empty where it cannot be told.
+	Language string `protobuf:"bytes,29,opt,name=language,proto3" json:"language,omitempty"`
+	// PGP_SIGNED, PGP_ENCRYPTED, SMIME_SIGNED, SMIME_ENCRYPTED or empty.
+	Protection string `protobuf:"bytes,30,opt,name=protection,proto3" json:"protection,omitempty"`
+	// Version of the parser that made these fields.
+	ParserVersion int32 `protobuf:"varint,31,opt,name=parser_version,json=parserVersion,proto3" json:"parser_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -215,6 +244,214 @@ func (x *ReceivedEvent) GetTruncated() []string {
 	return nil
 }
 
+func (x *ReceivedEvent) GetMessageClass() MessageClass {
+	if x != nil {
+		return x.MessageClass
+	}
+	return MessageClass_MESSAGE_CLASS_UNSPECIFIED
+}
+
+func (x *ReceivedEvent) GetEvidence() []*Evidence {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetAutoReply() *AutoReplyVerdict {
+	if x != nil {
+		return x.AutoReply
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetBounce() *Bounce {
+	if x != nil {
+		return x.Bounce
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetAuthentication() *Authentication {
+	if x != nil {
+		return x.Authentication
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetThread() *MessageThread {
+	if x != nil {
+		return x.Thread
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetSiblings() []string {
+	if x != nil {
+		return x.Siblings
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetInvitation() *Invitation {
+	if x != nil {
+		return x.Invitation
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetPriority() string {
+	if x != nil {
+		return x.Priority
+	}
+	return ""
+}
+
+func (x *ReceivedEvent) GetMailingList() *MailingList {
+	if x != nil {
+		return x.MailingList
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetMatchedRecipient() *MatchedRecipient {
+	if x != nil {
+		return x.MatchedRecipient
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *ReceivedEvent) GetProtection() string {
+	if x != nil {
+		return x.Protection
+	}
+	return ""
+}
+
+func (x *ReceivedEvent) GetParserVersion() int32 {
+	if x != nil {
+		return x.ParserVersion
+	}
+	return 0
+}
+
+// AmendedEvent announces that a stored message reads differently now, since it was parsed again; subject
+// email.v1.{tenant}.{channel}.amended. GetMessage has what it says now.
+type AmendedEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message, tenants/{tenant}/emailChannels/{email_channel}/messages/{message}.
+	Message string `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// The channel that it came in by.
+	EmailChannel *EventChannel `protobuf:"bytes,2,opt,name=email_channel,json=emailChannel,proto3" json:"email_channel,omitempty"`
+	// Position among the channel's events, dense from 1.
+	Sequence int64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Names of the fields that changed, as Message has them.
+	Changed []string `protobuf:"bytes,4,rep,name=changed,proto3" json:"changed,omitempty"`
+	// Version of the parser before.
+	OldParserVersion int32 `protobuf:"varint,5,opt,name=old_parser_version,json=oldParserVersion,proto3" json:"old_parser_version,omitempty"`
+	// Version of the parser now.
+	ParserVersion int32 `protobuf:"varint,6,opt,name=parser_version,json=parserVersion,proto3" json:"parser_version,omitempty"`
+	// The replay that did it, tenants/{tenant}/replays/{replay}.
+	Replay string `protobuf:"bytes,7,opt,name=replay,proto3" json:"replay,omitempty"`
+	// What kind of message it is now.
+	MessageClass  MessageClass `protobuf:"varint,8,opt,name=message_class,json=messageClass,proto3,enum=mailintake.v1.MessageClass" json:"message_class,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AmendedEvent) Reset() {
+	*x = AmendedEvent{}
+	mi := &file_mailintake_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AmendedEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AmendedEvent) ProtoMessage() {}
+
+func (x *AmendedEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AmendedEvent.ProtoReflect.Descriptor instead.
+func (*AmendedEvent) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *AmendedEvent) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *AmendedEvent) GetEmailChannel() *EventChannel {
+	if x != nil {
+		return x.EmailChannel
+	}
+	return nil
+}
+
+func (x *AmendedEvent) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *AmendedEvent) GetChanged() []string {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+func (x *AmendedEvent) GetOldParserVersion() int32 {
+	if x != nil {
+		return x.OldParserVersion
+	}
+	return 0
+}
+
+func (x *AmendedEvent) GetParserVersion() int32 {
+	if x != nil {
+		return x.ParserVersion
+	}
+	return 0
+}
+
+func (x *AmendedEvent) GetReplay() string {
+	if x != nil {
+		return x.Replay
+	}
+	return ""
+}
+
+func (x *AmendedEvent) GetMessageClass() MessageClass {
+	if x != nil {
+		return x.MessageClass
+	}
+	return MessageClass_MESSAGE_CLASS_UNSPECIFIED
+}
+
 // QuarantinedEvent announces a message that is listed by the mail server and not brought in, because it is too large or
 // was given up; subject email.v1.{tenant}.{channel}.quarantined.
 type QuarantinedEvent struct {
@@ -237,7 +474,7 @@ type QuarantinedEvent struct {
 
 func (x *QuarantinedEvent) Reset() {
 	*x = QuarantinedEvent{}
-	mi := &file_mailintake_v1_event_proto_msgTypes[1]
+	mi := &file_mailintake_v1_event_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -249,7 +486,7 @@ func (x *QuarantinedEvent) String() string {
 func (*QuarantinedEvent) ProtoMessage() {}
 
 func (x *QuarantinedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_event_proto_msgTypes[1]
+	mi := &file_mailintake_v1_event_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -262,7 +499,7 @@ func (x *QuarantinedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuarantinedEvent.ProtoReflect.Descriptor instead.
 func (*QuarantinedEvent) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *QuarantinedEvent) GetEmailChannel() *EventChannel {
@@ -322,7 +559,7 @@ type EventChannel struct {
 
 func (x *EventChannel) Reset() {
 	*x = EventChannel{}
-	mi := &file_mailintake_v1_event_proto_msgTypes[2]
+	mi := &file_mailintake_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -334,7 +571,7 @@ func (x *EventChannel) String() string {
 func (*EventChannel) ProtoMessage() {}
 
 func (x *EventChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_event_proto_msgTypes[2]
+	mi := &file_mailintake_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -347,7 +584,7 @@ func (x *EventChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventChannel.ProtoReflect.Descriptor instead.
 func (*EventChannel) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *EventChannel) GetName() string {
@@ -394,7 +631,7 @@ type EventSource struct {
 
 func (x *EventSource) Reset() {
 	*x = EventSource{}
-	mi := &file_mailintake_v1_event_proto_msgTypes[3]
+	mi := &file_mailintake_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +643,7 @@ func (x *EventSource) String() string {
 func (*EventSource) ProtoMessage() {}
 
 func (x *EventSource) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_event_proto_msgTypes[3]
+	mi := &file_mailintake_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +656,7 @@ func (x *EventSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventSource.ProtoReflect.Descriptor instead.
 func (*EventSource) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *EventSource) GetProtocol() EmailChannel_Protocol {
@@ -490,7 +727,7 @@ type EventHeader struct {
 
 func (x *EventHeader) Reset() {
 	*x = EventHeader{}
-	mi := &file_mailintake_v1_event_proto_msgTypes[4]
+	mi := &file_mailintake_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +739,7 @@ func (x *EventHeader) String() string {
 func (*EventHeader) ProtoMessage() {}
 
 func (x *EventHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_event_proto_msgTypes[4]
+	mi := &file_mailintake_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +752,7 @@ func (x *EventHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventHeader.ProtoReflect.Descriptor instead.
 func (*EventHeader) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *EventHeader) GetMessageId() string {
@@ -566,7 +803,7 @@ type EventTimes struct {
 
 func (x *EventTimes) Reset() {
 	*x = EventTimes{}
-	mi := &file_mailintake_v1_event_proto_msgTypes[5]
+	mi := &file_mailintake_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +815,7 @@ func (x *EventTimes) String() string {
 func (*EventTimes) ProtoMessage() {}
 
 func (x *EventTimes) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_event_proto_msgTypes[5]
+	mi := &file_mailintake_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +828,7 @@ func (x *EventTimes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventTimes.ProtoReflect.Descriptor instead.
 func (*EventTimes) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_mailintake_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *EventTimes) GetReceiveTime() *timestamppb.Timestamp {
@@ -612,7 +849,7 @@ var File_mailintake_v1_event_proto protoreflect.FileDescriptor
 
 const file_mailintake_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x19mailintake/v1/event.proto\x12\rmailintake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bmailintake/v1/channel.proto\x1a\x1bmailintake/v1/message.proto\"\xc0\x05\n" +
+	"\x19mailintake/v1/event.proto\x12\rmailintake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bmailintake/v1/channel.proto\x1a\x1bmailintake/v1/message.proto\"\x86\v\n" +
 	"\rReceivedEvent\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12@\n" +
 	"\remail_channel\x18\x02 \x01(\v2\x1b.mailintake.v1.EventChannelR\femailChannel\x12\x1a\n" +
@@ -631,7 +868,35 @@ const file_mailintake_v1_event_proto_rawDesc = "" +
 	"\bhas_html\x18\x0e \x01(\bR\ahasHtml\x12)\n" +
 	"\x05parts\x18\x0f \x03(\v2\x13.mailintake.v1.PartR\x05parts\x12/\n" +
 	"\adefects\x18\x10 \x03(\v2\x15.mailintake.v1.DefectR\adefects\x12\x1c\n" +
-	"\ttruncated\x18\x11 \x03(\tR\ttruncated\"\x85\x02\n" +
+	"\ttruncated\x18\x11 \x03(\tR\ttruncated\x12@\n" +
+	"\rmessage_class\x18\x12 \x01(\x0e2\x1b.mailintake.v1.MessageClassR\fmessageClass\x123\n" +
+	"\bevidence\x18\x13 \x03(\v2\x17.mailintake.v1.EvidenceR\bevidence\x12>\n" +
+	"\n" +
+	"auto_reply\x18\x14 \x01(\v2\x1f.mailintake.v1.AutoReplyVerdictR\tautoReply\x12-\n" +
+	"\x06bounce\x18\x15 \x01(\v2\x15.mailintake.v1.BounceR\x06bounce\x12E\n" +
+	"\x0eauthentication\x18\x16 \x01(\v2\x1d.mailintake.v1.AuthenticationR\x0eauthentication\x124\n" +
+	"\x06thread\x18\x17 \x01(\v2\x1c.mailintake.v1.MessageThreadR\x06thread\x12\x1a\n" +
+	"\bsiblings\x18\x18 \x03(\tR\bsiblings\x129\n" +
+	"\n" +
+	"invitation\x18\x19 \x01(\v2\x19.mailintake.v1.InvitationR\n" +
+	"invitation\x12\x1a\n" +
+	"\bpriority\x18\x1a \x01(\tR\bpriority\x12=\n" +
+	"\fmailing_list\x18\x1b \x01(\v2\x1a.mailintake.v1.MailingListR\vmailingList\x12L\n" +
+	"\x11matched_recipient\x18\x1c \x01(\v2\x1f.mailintake.v1.MatchedRecipientR\x10matchedRecipient\x12\x1a\n" +
+	"\blanguage\x18\x1d \x01(\tR\blanguage\x12\x1e\n" +
+	"\n" +
+	"protection\x18\x1e \x01(\tR\n" +
+	"protection\x12%\n" +
+	"\x0eparser_version\x18\x1f \x01(\x05R\rparserVersion\"\xcf\x02\n" +
+	"\fAmendedEvent\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\x12@\n" +
+	"\remail_channel\x18\x02 \x01(\v2\x1b.mailintake.v1.EventChannelR\femailChannel\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x03R\bsequence\x12\x18\n" +
+	"\achanged\x18\x04 \x03(\tR\achanged\x12,\n" +
+	"\x12old_parser_version\x18\x05 \x01(\x05R\x10oldParserVersion\x12%\n" +
+	"\x0eparser_version\x18\x06 \x01(\x05R\rparserVersion\x12\x16\n" +
+	"\x06replay\x18\a \x01(\tR\x06replay\x12@\n" +
+	"\rmessage_class\x18\b \x01(\x0e2\x1b.mailintake.v1.MessageClassR\fmessageClass\"\x85\x02\n" +
 	"\x10QuarantinedEvent\x12@\n" +
 	"\remail_channel\x18\x01 \x01(\v2\x1b.mailintake.v1.EventChannelR\femailChannel\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x122\n" +
@@ -679,44 +944,65 @@ func file_mailintake_v1_event_proto_rawDescGZIP() []byte {
 	return file_mailintake_v1_event_proto_rawDescData
 }
 
-var file_mailintake_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_mailintake_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_mailintake_v1_event_proto_goTypes = []any{
 	(*ReceivedEvent)(nil),         // 0: mailintake.v1.ReceivedEvent
-	(*QuarantinedEvent)(nil),      // 1: mailintake.v1.QuarantinedEvent
-	(*EventChannel)(nil),          // 2: mailintake.v1.EventChannel
-	(*EventSource)(nil),           // 3: mailintake.v1.EventSource
-	(*EventHeader)(nil),           // 4: mailintake.v1.EventHeader
-	(*EventTimes)(nil),            // 5: mailintake.v1.EventTimes
-	(*Address)(nil),               // 6: mailintake.v1.Address
-	(*Part)(nil),                  // 7: mailintake.v1.Part
-	(*Defect)(nil),                // 8: mailintake.v1.Defect
-	(EmailChannel_Protocol)(0),    // 9: mailintake.v1.EmailChannel.Protocol
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*AmendedEvent)(nil),          // 1: mailintake.v1.AmendedEvent
+	(*QuarantinedEvent)(nil),      // 2: mailintake.v1.QuarantinedEvent
+	(*EventChannel)(nil),          // 3: mailintake.v1.EventChannel
+	(*EventSource)(nil),           // 4: mailintake.v1.EventSource
+	(*EventHeader)(nil),           // 5: mailintake.v1.EventHeader
+	(*EventTimes)(nil),            // 6: mailintake.v1.EventTimes
+	(*Address)(nil),               // 7: mailintake.v1.Address
+	(*Part)(nil),                  // 8: mailintake.v1.Part
+	(*Defect)(nil),                // 9: mailintake.v1.Defect
+	(MessageClass)(0),             // 10: mailintake.v1.MessageClass
+	(*Evidence)(nil),              // 11: mailintake.v1.Evidence
+	(*AutoReplyVerdict)(nil),      // 12: mailintake.v1.AutoReplyVerdict
+	(*Bounce)(nil),                // 13: mailintake.v1.Bounce
+	(*Authentication)(nil),        // 14: mailintake.v1.Authentication
+	(*MessageThread)(nil),         // 15: mailintake.v1.MessageThread
+	(*Invitation)(nil),            // 16: mailintake.v1.Invitation
+	(*MailingList)(nil),           // 17: mailintake.v1.MailingList
+	(*MatchedRecipient)(nil),      // 18: mailintake.v1.MatchedRecipient
+	(EmailChannel_Protocol)(0),    // 19: mailintake.v1.EmailChannel.Protocol
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
 }
 var file_mailintake_v1_event_proto_depIdxs = []int32{
-	2,  // 0: mailintake.v1.ReceivedEvent.email_channel:type_name -> mailintake.v1.EventChannel
-	3,  // 1: mailintake.v1.ReceivedEvent.source:type_name -> mailintake.v1.EventSource
-	4,  // 2: mailintake.v1.ReceivedEvent.rfc:type_name -> mailintake.v1.EventHeader
-	6,  // 3: mailintake.v1.ReceivedEvent.from:type_name -> mailintake.v1.Address
-	6,  // 4: mailintake.v1.ReceivedEvent.sender:type_name -> mailintake.v1.Address
-	6,  // 5: mailintake.v1.ReceivedEvent.reply_to:type_name -> mailintake.v1.Address
-	6,  // 6: mailintake.v1.ReceivedEvent.to:type_name -> mailintake.v1.Address
-	6,  // 7: mailintake.v1.ReceivedEvent.cc:type_name -> mailintake.v1.Address
-	5,  // 8: mailintake.v1.ReceivedEvent.times:type_name -> mailintake.v1.EventTimes
-	7,  // 9: mailintake.v1.ReceivedEvent.parts:type_name -> mailintake.v1.Part
-	8,  // 10: mailintake.v1.ReceivedEvent.defects:type_name -> mailintake.v1.Defect
-	2,  // 11: mailintake.v1.QuarantinedEvent.email_channel:type_name -> mailintake.v1.EventChannel
-	3,  // 12: mailintake.v1.QuarantinedEvent.source:type_name -> mailintake.v1.EventSource
-	5,  // 13: mailintake.v1.QuarantinedEvent.times:type_name -> mailintake.v1.EventTimes
-	9,  // 14: mailintake.v1.EventSource.protocol:type_name -> mailintake.v1.EmailChannel.Protocol
-	10, // 15: mailintake.v1.EventHeader.date:type_name -> google.protobuf.Timestamp
-	10, // 16: mailintake.v1.EventTimes.receive_time:type_name -> google.protobuf.Timestamp
-	10, // 17: mailintake.v1.EventTimes.store_time:type_name -> google.protobuf.Timestamp
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	3,  // 0: mailintake.v1.ReceivedEvent.email_channel:type_name -> mailintake.v1.EventChannel
+	4,  // 1: mailintake.v1.ReceivedEvent.source:type_name -> mailintake.v1.EventSource
+	5,  // 2: mailintake.v1.ReceivedEvent.rfc:type_name -> mailintake.v1.EventHeader
+	7,  // 3: mailintake.v1.ReceivedEvent.from:type_name -> mailintake.v1.Address
+	7,  // 4: mailintake.v1.ReceivedEvent.sender:type_name -> mailintake.v1.Address
+	7,  // 5: mailintake.v1.ReceivedEvent.reply_to:type_name -> mailintake.v1.Address
+	7,  // 6: mailintake.v1.ReceivedEvent.to:type_name -> mailintake.v1.Address
+	7,  // 7: mailintake.v1.ReceivedEvent.cc:type_name -> mailintake.v1.Address
+	6,  // 8: mailintake.v1.ReceivedEvent.times:type_name -> mailintake.v1.EventTimes
+	8,  // 9: mailintake.v1.ReceivedEvent.parts:type_name -> mailintake.v1.Part
+	9,  // 10: mailintake.v1.ReceivedEvent.defects:type_name -> mailintake.v1.Defect
+	10, // 11: mailintake.v1.ReceivedEvent.message_class:type_name -> mailintake.v1.MessageClass
+	11, // 12: mailintake.v1.ReceivedEvent.evidence:type_name -> mailintake.v1.Evidence
+	12, // 13: mailintake.v1.ReceivedEvent.auto_reply:type_name -> mailintake.v1.AutoReplyVerdict
+	13, // 14: mailintake.v1.ReceivedEvent.bounce:type_name -> mailintake.v1.Bounce
+	14, // 15: mailintake.v1.ReceivedEvent.authentication:type_name -> mailintake.v1.Authentication
+	15, // 16: mailintake.v1.ReceivedEvent.thread:type_name -> mailintake.v1.MessageThread
+	16, // 17: mailintake.v1.ReceivedEvent.invitation:type_name -> mailintake.v1.Invitation
+	17, // 18: mailintake.v1.ReceivedEvent.mailing_list:type_name -> mailintake.v1.MailingList
+	18, // 19: mailintake.v1.ReceivedEvent.matched_recipient:type_name -> mailintake.v1.MatchedRecipient
+	3,  // 20: mailintake.v1.AmendedEvent.email_channel:type_name -> mailintake.v1.EventChannel
+	10, // 21: mailintake.v1.AmendedEvent.message_class:type_name -> mailintake.v1.MessageClass
+	3,  // 22: mailintake.v1.QuarantinedEvent.email_channel:type_name -> mailintake.v1.EventChannel
+	4,  // 23: mailintake.v1.QuarantinedEvent.source:type_name -> mailintake.v1.EventSource
+	6,  // 24: mailintake.v1.QuarantinedEvent.times:type_name -> mailintake.v1.EventTimes
+	19, // 25: mailintake.v1.EventSource.protocol:type_name -> mailintake.v1.EmailChannel.Protocol
+	20, // 26: mailintake.v1.EventHeader.date:type_name -> google.protobuf.Timestamp
+	20, // 27: mailintake.v1.EventTimes.receive_time:type_name -> google.protobuf.Timestamp
+	20, // 28: mailintake.v1.EventTimes.store_time:type_name -> google.protobuf.Timestamp
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_mailintake_v1_event_proto_init() }
@@ -732,7 +1018,7 @@ func file_mailintake_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mailintake_v1_event_proto_rawDesc), len(file_mailintake_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

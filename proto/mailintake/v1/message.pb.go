@@ -32,10 +32,12 @@ type MessageView int32
 const (
 	// The default of the method.
 	MessageView_MESSAGE_VIEW_UNSPECIFIED MessageView = 0
-	// Everything but the text.
+	// Everything but texts, HTML, header fields and the inner nodes of the tree.
 	MessageView_MESSAGE_VIEW_BASIC MessageView = 1
-	// Everything.
+	// Everything, with HTML and header fields, which are made from the raw message at each call.
 	MessageView_MESSAGE_VIEW_FULL MessageView = 2
+	// As BASIC, with text and reply_text.
+	MessageView_MESSAGE_VIEW_TEXT MessageView = 3
 )
 
 // Enum value maps for MessageView.
@@ -44,11 +46,13 @@ var (
 		0: "MESSAGE_VIEW_UNSPECIFIED",
 		1: "MESSAGE_VIEW_BASIC",
 		2: "MESSAGE_VIEW_FULL",
+		3: "MESSAGE_VIEW_TEXT",
 	}
 	MessageView_value = map[string]int32{
 		"MESSAGE_VIEW_UNSPECIFIED": 0,
 		"MESSAGE_VIEW_BASIC":       1,
 		"MESSAGE_VIEW_FULL":        2,
+		"MESSAGE_VIEW_TEXT":        3,
 	}
 )
 
@@ -77,6 +81,83 @@ func (x MessageView) Number() protoreflect.EnumNumber {
 // Deprecated: Use MessageView.Descriptor instead.
 func (MessageView) EnumDescriptor() ([]byte, []int) {
 	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{0}
+}
+
+// MessageClass is what kind of message it is.
+type MessageClass int32
+
+const (
+	// Stored by a parser that did not classify.
+	MessageClass_MESSAGE_CLASS_UNSPECIFIED MessageClass = 0
+	// Written by a person, as far as one can tell.
+	MessageClass_HUMAN MessageClass = 1
+	// An answer without a person: out of office, acknowledgement (RFC 3834).
+	MessageClass_AUTO_REPLY MessageClass = 2
+	// A delivery status notification (RFC 3464) or one in free form.
+	MessageClass_BOUNCE MessageClass = 3
+	// An abuse report (RFC 5965).
+	MessageClass_COMPLAINT MessageClass = 4
+	// A message disposition notification (RFC 8098).
+	MessageClass_READ_RECEIPT MessageClass = 5
+	// By a mailing list or newsletter.
+	MessageClass_LIST MessageClass = 6
+	// An invitation or an answer to one.
+	MessageClass_CALENDAR MessageClass = 7
+	// Made by a program that is none of the above.
+	MessageClass_SYSTEM MessageClass = 8
+)
+
+// Enum value maps for MessageClass.
+var (
+	MessageClass_name = map[int32]string{
+		0: "MESSAGE_CLASS_UNSPECIFIED",
+		1: "HUMAN",
+		2: "AUTO_REPLY",
+		3: "BOUNCE",
+		4: "COMPLAINT",
+		5: "READ_RECEIPT",
+		6: "LIST",
+		7: "CALENDAR",
+		8: "SYSTEM",
+	}
+	MessageClass_value = map[string]int32{
+		"MESSAGE_CLASS_UNSPECIFIED": 0,
+		"HUMAN":                     1,
+		"AUTO_REPLY":                2,
+		"BOUNCE":                    3,
+		"COMPLAINT":                 4,
+		"READ_RECEIPT":              5,
+		"LIST":                      6,
+		"CALENDAR":                  7,
+		"SYSTEM":                    8,
+	}
+)
+
+func (x MessageClass) Enum() *MessageClass {
+	p := new(MessageClass)
+	*p = x
+	return p
+}
+
+func (x MessageClass) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MessageClass) Descriptor() protoreflect.EnumDescriptor {
+	return file_mailintake_v1_message_proto_enumTypes[1].Descriptor()
+}
+
+func (MessageClass) Type() protoreflect.EnumType {
+	return &file_mailintake_v1_message_proto_enumTypes[1]
+}
+
+func (x MessageClass) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MessageClass.Descriptor instead.
+func (MessageClass) EnumDescriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{1}
 }
 
 // Message is one stored message. All strings are valid UTF-8; what was broken in the message stands in defects.
@@ -121,7 +202,7 @@ type Message struct {
 	References []string `protobuf:"bytes,18,rep,name=references,proto3" json:"references,omitempty"`
 	// First characters of the text, on one line.
 	Preview string `protobuf:"bytes,19,opt,name=preview,proto3" json:"preview,omitempty"`
-	// Plain text, at most 256 KiB. Only in view FULL.
+	// Plain text, at most 256 KiB. Only in views TEXT and FULL.
 	Text string `protobuf:"bytes,20,opt,name=text,proto3" json:"text,omitempty"`
 	// Whether the text was longer.
 	TextTruncated bool `protobuf:"varint,21,opt,name=text_truncated,json=textTruncated,proto3" json:"text_truncated,omitempty"`
@@ -130,7 +211,48 @@ type Message struct {
 	// Leaves of the MIME tree in the order of the message.
 	Parts []*Part `protobuf:"bytes,23,rep,name=parts,proto3" json:"parts,omitempty"`
 	// What is wrong with the message.
-	Defects       []*Defect `protobuf:"bytes,24,rep,name=defects,proto3" json:"defects,omitempty"`
+	Defects []*Defect `protobuf:"bytes,24,rep,name=defects,proto3" json:"defects,omitempty"`
+	// What the sender wrote anew: text without quotation and signature. Only in views TEXT and FULL.
+	ReplyText string `protobuf:"bytes,25,opt,name=reply_text,json=replyText,proto3" json:"reply_text,omitempty"`
+	// Language of reply_text, a primary subtag of BCP 47 such as "de"; empty where it cannot be told.
+	Language string `protobuf:"bytes,26,opt,name=language,proto3" json:"language,omitempty"`
+	// What kind of message it is.
+	MessageClass MessageClass `protobuf:"varint,27,opt,name=message_class,json=messageClass,proto3,enum=mailintake.v1.MessageClass" json:"message_class,omitempty"`
+	// What message_class and auto_reply rest on, strongest first.
+	Evidence []*Evidence `protobuf:"bytes,28,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	// Whether an answer without a person may be sent to it, RFC 3834 section 2.
+	AutoReply *AutoReplyVerdict `protobuf:"bytes,29,opt,name=auto_reply,json=autoReply,proto3" json:"auto_reply,omitempty"`
+	// What a notification says; absent unless message_class is BOUNCE, COMPLAINT or READ_RECEIPT.
+	Bounce *Bounce `protobuf:"bytes,30,opt,name=bounce,proto3" json:"bounce,omitempty"`
+	// What is known of its origin.
+	Authentication *Authentication `protobuf:"bytes,31,opt,name=authentication,proto3" json:"authentication,omitempty"`
+	// The conversation that it belongs to.
+	Thread *MessageThread `protobuf:"bytes,32,opt,name=thread,proto3" json:"thread,omitempty"`
+	// Messages of other channels of the tenant with the same content, at most 20 names.
+	Siblings []string `protobuf:"bytes,33,rep,name=siblings,proto3" json:"siblings,omitempty"`
+	// The invitation in it; absent if there is none.
+	Invitation *Invitation `protobuf:"bytes,34,opt,name=invitation,proto3" json:"invitation,omitempty"`
+	// How urgent the sender calls it: HIGH, NORMAL, LOW, or empty where the sender does not say.
+	Priority string `protobuf:"bytes,35,opt,name=priority,proto3" json:"priority,omitempty"`
+	// The mailing list that it came by; absent if none.
+	MailingList *MailingList `protobuf:"bytes,36,opt,name=mailing_list,json=mailingList,proto3" json:"mailing_list,omitempty"`
+	// Which address of the channel it was for; absent if none was found.
+	MatchedRecipient *MatchedRecipient `protobuf:"bytes,37,opt,name=matched_recipient,json=matchedRecipient,proto3" json:"matched_recipient,omitempty"`
+	// PGP_SIGNED, PGP_ENCRYPTED, SMIME_SIGNED, SMIME_ENCRYPTED or empty. What a signature is worth is not checked.
+	Protection string `protobuf:"bytes,38,opt,name=protection,proto3" json:"protection,omitempty"`
+	// Version of the parser that made these fields.
+	ParserVersion int32 `protobuf:"varint,39,opt,name=parser_version,json=parserVersion,proto3" json:"parser_version,omitempty"`
+	// HTML that is safe to show: no script, no form, no remote content unless asked for. Images keep their cid: address,
+	// which ReadAttachment resolves by content_id. Only in view FULL.
+	Html string `protobuf:"bytes,40,opt,name=html,proto3" json:"html,omitempty"`
+	// Whether html was longer.
+	HtmlTruncated bool `protobuf:"varint,41,opt,name=html_truncated,json=htmlTruncated,proto3" json:"html_truncated,omitempty"`
+	// Whether html leaves out images or other content that would be fetched from elsewhere.
+	RemoteContentBlocked bool `protobuf:"varint,42,opt,name=remote_content_blocked,json=remoteContentBlocked,proto3" json:"remote_content_blocked,omitempty"`
+	// Header fields in the order of the message, decoded. Only in view FULL.
+	Header []*HeaderField `protobuf:"bytes,43,rep,name=header,proto3" json:"header,omitempty"`
+	// Inner nodes of the MIME tree. Only in view FULL.
+	Multiparts    []*Multipart `protobuf:"bytes,44,rep,name=multiparts,proto3" json:"multiparts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -333,6 +455,1204 @@ func (x *Message) GetDefects() []*Defect {
 	return nil
 }
 
+func (x *Message) GetReplyText() string {
+	if x != nil {
+		return x.ReplyText
+	}
+	return ""
+}
+
+func (x *Message) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Message) GetMessageClass() MessageClass {
+	if x != nil {
+		return x.MessageClass
+	}
+	return MessageClass_MESSAGE_CLASS_UNSPECIFIED
+}
+
+func (x *Message) GetEvidence() []*Evidence {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+func (x *Message) GetAutoReply() *AutoReplyVerdict {
+	if x != nil {
+		return x.AutoReply
+	}
+	return nil
+}
+
+func (x *Message) GetBounce() *Bounce {
+	if x != nil {
+		return x.Bounce
+	}
+	return nil
+}
+
+func (x *Message) GetAuthentication() *Authentication {
+	if x != nil {
+		return x.Authentication
+	}
+	return nil
+}
+
+func (x *Message) GetThread() *MessageThread {
+	if x != nil {
+		return x.Thread
+	}
+	return nil
+}
+
+func (x *Message) GetSiblings() []string {
+	if x != nil {
+		return x.Siblings
+	}
+	return nil
+}
+
+func (x *Message) GetInvitation() *Invitation {
+	if x != nil {
+		return x.Invitation
+	}
+	return nil
+}
+
+func (x *Message) GetPriority() string {
+	if x != nil {
+		return x.Priority
+	}
+	return ""
+}
+
+func (x *Message) GetMailingList() *MailingList {
+	if x != nil {
+		return x.MailingList
+	}
+	return nil
+}
+
+func (x *Message) GetMatchedRecipient() *MatchedRecipient {
+	if x != nil {
+		return x.MatchedRecipient
+	}
+	return nil
+}
+
+func (x *Message) GetProtection() string {
+	if x != nil {
+		return x.Protection
+	}
+	return ""
+}
+
+func (x *Message) GetParserVersion() int32 {
+	if x != nil {
+		return x.ParserVersion
+	}
+	return 0
+}
+
+func (x *Message) GetHtml() string {
+	if x != nil {
+		return x.Html
+	}
+	return ""
+}
+
+func (x *Message) GetHtmlTruncated() bool {
+	if x != nil {
+		return x.HtmlTruncated
+	}
+	return false
+}
+
+func (x *Message) GetRemoteContentBlocked() bool {
+	if x != nil {
+		return x.RemoteContentBlocked
+	}
+	return false
+}
+
+func (x *Message) GetHeader() []*HeaderField {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *Message) GetMultiparts() []*Multipart {
+	if x != nil {
+		return x.Multiparts
+	}
+	return nil
+}
+
+// Evidence is one fact that a verdict rests on.
+type Evidence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable name of the rule, for example auto-submitted.
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Header field or part path that it was found in; may be empty.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// What stands there, cut to 200 octets.
+	Value         string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Evidence) Reset() {
+	*x = Evidence{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Evidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Evidence) ProtoMessage() {}
+
+func (x *Evidence) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
+func (*Evidence) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Evidence) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Evidence) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Evidence) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// AutoReplyVerdict says whether an answer without a person may be sent.
+type AutoReplyVerdict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it may.
+	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// Stable code of why not, for example NULL_RETURN_PATH, AUTO_SUBMITTED, LIST, RATE_SENDER, RATE_THREAD, HISTORICAL; OK where allowed.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutoReplyVerdict) Reset() {
+	*x = AutoReplyVerdict{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutoReplyVerdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutoReplyVerdict) ProtoMessage() {}
+
+func (x *AutoReplyVerdict) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutoReplyVerdict.ProtoReflect.Descriptor instead.
+func (*AutoReplyVerdict) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AutoReplyVerdict) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *AutoReplyVerdict) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Bounce is what a delivery status notification (RFC 3464), an abuse report (RFC 5965) or a disposition notification
+// (RFC 8098) says.
+type Bounce struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The addresses concerned.
+	Recipients []*BounceRecipient `protobuf:"bytes,1,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	// failed, delayed, delivered, relayed or expanded; of the first recipient.
+	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	// Enhanced status code, RFC 3463, for example 5.1.1; of the first recipient, empty if none is given.
+	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	// Another try will fail as well; of the first recipient.
+	Hard bool `protobuf:"varint,4,opt,name=hard,proto3" json:"hard,omitempty"`
+	// Server that reports.
+	ReportingMta string `protobuf:"bytes,5,opt,name=reporting_mta,json=reportingMta,proto3" json:"reporting_mta,omitempty"`
+	// Message-ID of the message concerned, without angle brackets.
+	OriginalMessageId string `protobuf:"bytes,6,opt,name=original_message_id,json=originalMessageId,proto3" json:"original_message_id,omitempty"`
+	// Subject of the message concerned.
+	OriginalSubject string `protobuf:"bytes,7,opt,name=original_subject,json=originalSubject,proto3" json:"original_subject,omitempty"`
+	// Abuse reports: abuse, fraud and so on, RFC 5965 section 7.3.
+	FeedbackType  string `protobuf:"bytes,8,opt,name=feedback_type,json=feedbackType,proto3" json:"feedback_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bounce) Reset() {
+	*x = Bounce{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bounce) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bounce) ProtoMessage() {}
+
+func (x *Bounce) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bounce.ProtoReflect.Descriptor instead.
+func (*Bounce) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Bounce) GetRecipients() []*BounceRecipient {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
+func (x *Bounce) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Bounce) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Bounce) GetHard() bool {
+	if x != nil {
+		return x.Hard
+	}
+	return false
+}
+
+func (x *Bounce) GetReportingMta() string {
+	if x != nil {
+		return x.ReportingMta
+	}
+	return ""
+}
+
+func (x *Bounce) GetOriginalMessageId() string {
+	if x != nil {
+		return x.OriginalMessageId
+	}
+	return ""
+}
+
+func (x *Bounce) GetOriginalSubject() string {
+	if x != nil {
+		return x.OriginalSubject
+	}
+	return ""
+}
+
+func (x *Bounce) GetFeedbackType() string {
+	if x != nil {
+		return x.FeedbackType
+	}
+	return ""
+}
+
+// BounceRecipient is one address of a notification.
+type BounceRecipient struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Final recipient, addr-spec.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Original recipient, where it is another.
+	Original string `protobuf:"bytes,2,opt,name=original,proto3" json:"original,omitempty"`
+	// As in Bounce.
+	Action string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	// As in Bounce.
+	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	// SMTP reply code, three digits; empty if none is given.
+	ReplyCode string `protobuf:"bytes,5,opt,name=reply_code,json=replyCode,proto3" json:"reply_code,omitempty"`
+	// Stable cause, for example user_unknown or mailbox_full.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// As in Bounce.
+	Hard bool `protobuf:"varint,7,opt,name=hard,proto3" json:"hard,omitempty"`
+	// What the remote server said, cut to 500 octets.
+	Diagnostic    string `protobuf:"bytes,8,opt,name=diagnostic,proto3" json:"diagnostic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BounceRecipient) Reset() {
+	*x = BounceRecipient{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BounceRecipient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BounceRecipient) ProtoMessage() {}
+
+func (x *BounceRecipient) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BounceRecipient.ProtoReflect.Descriptor instead.
+func (*BounceRecipient) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BounceRecipient) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *BounceRecipient) GetOriginal() string {
+	if x != nil {
+		return x.Original
+	}
+	return ""
+}
+
+func (x *BounceRecipient) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *BounceRecipient) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *BounceRecipient) GetReplyCode() string {
+	if x != nil {
+		return x.ReplyCode
+	}
+	return ""
+}
+
+func (x *BounceRecipient) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *BounceRecipient) GetHard() bool {
+	if x != nil {
+		return x.Hard
+	}
+	return false
+}
+
+func (x *BounceRecipient) GetDiagnostic() string {
+	if x != nil {
+		return x.Diagnostic
+	}
+	return ""
+}
+
+// Authentication is what is known of a message's origin (RFC 8601). Verdicts are pass, fail, none, or unknown where nobody that
+// the channel trusts has checked.
+type Authentication struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sender Policy Framework, RFC 7208.
+	Spf string `protobuf:"bytes,1,opt,name=spf,proto3" json:"spf,omitempty"`
+	// DomainKeys Identified Mail, RFC 6376.
+	Dkim string `protobuf:"bytes,2,opt,name=dkim,proto3" json:"dkim,omitempty"`
+	// DMARC, RFC 7489.
+	Dmarc string `protobuf:"bytes,3,opt,name=dmarc,proto3" json:"dmarc,omitempty"`
+	// A domain that passed SPF or DKIM belongs to the domain of From.
+	Aligned bool `protobuf:"varint,4,opt,name=aligned,proto3" json:"aligned,omitempty"`
+	// Whose results these are; empty where only we checked.
+	AuthservId string `protobuf:"bytes,5,opt,name=authserv_id,json=authservId,proto3" json:"authserv_id,omitempty"`
+	// Domain that SPF was checked for.
+	SpfDomain string `protobuf:"bytes,6,opt,name=spf_domain,json=spfDomain,proto3" json:"spf_domain,omitempty"`
+	// Signatures, at most 5.
+	DkimResults []*DkimResult `protobuf:"bytes,7,rep,name=dkim_results,json=dkimResults,proto3" json:"dkim_results,omitempty"`
+	// Authentication-Results fields that were not trusted.
+	Ignored       int32 `protobuf:"varint,8,opt,name=ignored,proto3" json:"ignored,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Authentication) Reset() {
+	*x = Authentication{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Authentication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Authentication) ProtoMessage() {}
+
+func (x *Authentication) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Authentication.ProtoReflect.Descriptor instead.
+func (*Authentication) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Authentication) GetSpf() string {
+	if x != nil {
+		return x.Spf
+	}
+	return ""
+}
+
+func (x *Authentication) GetDkim() string {
+	if x != nil {
+		return x.Dkim
+	}
+	return ""
+}
+
+func (x *Authentication) GetDmarc() string {
+	if x != nil {
+		return x.Dmarc
+	}
+	return ""
+}
+
+func (x *Authentication) GetAligned() bool {
+	if x != nil {
+		return x.Aligned
+	}
+	return false
+}
+
+func (x *Authentication) GetAuthservId() string {
+	if x != nil {
+		return x.AuthservId
+	}
+	return ""
+}
+
+func (x *Authentication) GetSpfDomain() string {
+	if x != nil {
+		return x.SpfDomain
+	}
+	return ""
+}
+
+func (x *Authentication) GetDkimResults() []*DkimResult {
+	if x != nil {
+		return x.DkimResults
+	}
+	return nil
+}
+
+func (x *Authentication) GetIgnored() int32 {
+	if x != nil {
+		return x.Ignored
+	}
+	return 0
+}
+
+// DkimResult is one DKIM signature.
+type DkimResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Signing domain.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// Selector.
+	Selector string `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
+	// pass, fail, none or unknown.
+	Verdict string `protobuf:"bytes,3,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// self, or the authserv-id that says so.
+	By string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	// Why not.
+	Detail        string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DkimResult) Reset() {
+	*x = DkimResult{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DkimResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DkimResult) ProtoMessage() {}
+
+func (x *DkimResult) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DkimResult.ProtoReflect.Descriptor instead.
+func (*DkimResult) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DkimResult) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *DkimResult) GetSelector() string {
+	if x != nil {
+		return x.Selector
+	}
+	return ""
+}
+
+func (x *DkimResult) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *DkimResult) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *DkimResult) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+// MessageThread is the conversation of a channel that a message belongs to.
+type MessageThread struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable id of the conversation.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The message that this one answers, tenants/{tenant}/emailChannels/{email_channel}/messages/{message}; empty if it is not here.
+	Parent string `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"`
+	// NEW, REFERENCES, IN_REPLY_TO.
+	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	// 0 to 100.
+	Confidence int32 `protobuf:"varint,4,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// It answers a message that is not here.
+	ParentMissing bool `protobuf:"varint,5,opt,name=parent_missing,json=parentMissing,proto3" json:"parent_missing,omitempty"`
+	// It answers a message that was erased.
+	ParentErased bool `protobuf:"varint,6,opt,name=parent_erased,json=parentErased,proto3" json:"parent_erased,omitempty"`
+	// Conversations that this message showed to be the same: they are id from now on.
+	Merged []string `protobuf:"bytes,7,rep,name=merged,proto3" json:"merged,omitempty"`
+	// Conversation with the same subject and correspondent, where nothing better is known: a hint that joins nothing.
+	SubjectHint string `protobuf:"bytes,8,opt,name=subject_hint,json=subjectHint,proto3" json:"subject_hint,omitempty"`
+	// Another message of the channel has the same Message-ID and says something else.
+	MessageIdReused bool `protobuf:"varint,9,opt,name=message_id_reused,json=messageIdReused,proto3" json:"message_id_reused,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *MessageThread) Reset() {
+	*x = MessageThread{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageThread) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageThread) ProtoMessage() {}
+
+func (x *MessageThread) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageThread.ProtoReflect.Descriptor instead.
+func (*MessageThread) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *MessageThread) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MessageThread) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *MessageThread) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *MessageThread) GetConfidence() int32 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+func (x *MessageThread) GetParentMissing() bool {
+	if x != nil {
+		return x.ParentMissing
+	}
+	return false
+}
+
+func (x *MessageThread) GetParentErased() bool {
+	if x != nil {
+		return x.ParentErased
+	}
+	return false
+}
+
+func (x *MessageThread) GetMerged() []string {
+	if x != nil {
+		return x.Merged
+	}
+	return nil
+}
+
+func (x *MessageThread) GetSubjectHint() string {
+	if x != nil {
+		return x.SubjectHint
+	}
+	return ""
+}
+
+func (x *MessageThread) GetMessageIdReused() bool {
+	if x != nil {
+		return x.MessageIdReused
+	}
+	return false
+}
+
+// Invitation is what a calendar part says (RFC 5545, RFC 5546).
+type Invitation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// REQUEST, REPLY, CANCEL, PUBLISH, COUNTER and so on.
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// UID of the event.
+	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Revision of the event.
+	Sequence int32 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// What it is about.
+	Summary string `protobuf:"bytes,4,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Where.
+	Location string `protobuf:"bytes,5,opt,name=location,proto3" json:"location,omitempty"`
+	// Who invites.
+	Organizer *Address `protobuf:"bytes,6,opt,name=organizer,proto3" json:"organizer,omitempty"`
+	// Who is invited, at most 50.
+	Attendees []*Address `protobuf:"bytes,7,rep,name=attendees,proto3" json:"attendees,omitempty"`
+	// Begin; absent if it could not be read.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// End; absent if there is none.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Begin and end are dates.
+	AllDay bool `protobuf:"varint,10,opt,name=all_day,json=allDay,proto3" json:"all_day,omitempty"`
+	// RRULE as it stands.
+	Recurrence string `protobuf:"bytes,11,opt,name=recurrence,proto3" json:"recurrence,omitempty"`
+	// Of the event, or of the attendee who replies: ACCEPTED, DECLINED, TENTATIVE.
+	Status string `protobuf:"bytes,12,opt,name=status,proto3" json:"status,omitempty"`
+	// TZID as it stands.
+	TimeZone string `protobuf:"bytes,13,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// The invitation in a few lines for people.
+	Text          string `protobuf:"bytes,14,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invitation) Reset() {
+	*x = Invitation{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invitation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invitation) ProtoMessage() {}
+
+func (x *Invitation) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
+func (*Invitation) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Invitation) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Invitation) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+func (x *Invitation) GetSequence() int32 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Invitation) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *Invitation) GetLocation() string {
+	if x != nil {
+		return x.Location
+	}
+	return ""
+}
+
+func (x *Invitation) GetOrganizer() *Address {
+	if x != nil {
+		return x.Organizer
+	}
+	return nil
+}
+
+func (x *Invitation) GetAttendees() []*Address {
+	if x != nil {
+		return x.Attendees
+	}
+	return nil
+}
+
+func (x *Invitation) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *Invitation) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *Invitation) GetAllDay() bool {
+	if x != nil {
+		return x.AllDay
+	}
+	return false
+}
+
+func (x *Invitation) GetRecurrence() string {
+	if x != nil {
+		return x.Recurrence
+	}
+	return ""
+}
+
+func (x *Invitation) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Invitation) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *Invitation) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// MailingList are the fields of a mailing list (RFC 2919, RFC 2369).
+type MailingList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// List-Id without brackets.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// First address of List-Unsubscribe.
+	Unsubscribe string `protobuf:"bytes,2,opt,name=unsubscribe,proto3" json:"unsubscribe,omitempty"`
+	// First address of List-Post, or NO.
+	Post          string `protobuf:"bytes,3,opt,name=post,proto3" json:"post,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MailingList) Reset() {
+	*x = MailingList{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MailingList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MailingList) ProtoMessage() {}
+
+func (x *MailingList) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MailingList.ProtoReflect.Descriptor instead.
+func (*MailingList) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *MailingList) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MailingList) GetUnsubscribe() string {
+	if x != nil {
+		return x.Unsubscribe
+	}
+	return ""
+}
+
+func (x *MailingList) GetPost() string {
+	if x != nil {
+		return x.Post
+	}
+	return ""
+}
+
+// MatchedRecipient is the address of the channel that a message was for.
+type MatchedRecipient struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the sender wrote it, in lower case.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// The channel's address or alias that it matched.
+	Alias string `protobuf:"bytes,2,opt,name=alias,proto3" json:"alias,omitempty"`
+	// What stands behind a plus sign in the local part (RFC 5233).
+	Tag string `protobuf:"bytes,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Header field that it was found in.
+	Source        string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchedRecipient) Reset() {
+	*x = MatchedRecipient{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchedRecipient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchedRecipient) ProtoMessage() {}
+
+func (x *MatchedRecipient) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchedRecipient.ProtoReflect.Descriptor instead.
+func (*MatchedRecipient) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MatchedRecipient) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *MatchedRecipient) GetAlias() string {
+	if x != nil {
+		return x.Alias
+	}
+	return ""
+}
+
+func (x *MatchedRecipient) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *MatchedRecipient) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+// HeaderField is one header field.
+type HeaderField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name as it stands.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Value, unfolded and decoded.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeaderField) Reset() {
+	*x = HeaderField{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeaderField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeaderField) ProtoMessage() {}
+
+func (x *HeaderField) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeaderField.ProtoReflect.Descriptor instead.
+func (*HeaderField) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *HeaderField) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HeaderField) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// Multipart is an inner node of the MIME tree.
+type Multipart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Position from the root; empty for the root itself.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// multipart/mixed and so on.
+	ContentType   string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Multipart) Reset() {
+	*x = Multipart{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Multipart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Multipart) ProtoMessage() {}
+
+func (x *Multipart) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Multipart.ProtoReflect.Descriptor instead.
+func (*Multipart) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Multipart) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Multipart) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
 // Address is one mailbox of an address field (RFC 5322 section 3.4).
 type Address struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -346,7 +1666,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_mailintake_v1_message_proto_msgTypes[1]
+	mi := &file_mailintake_v1_message_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +1678,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_message_proto_msgTypes[1]
+	mi := &file_mailintake_v1_message_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +1691,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{1}
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Address) GetName() string {
@@ -408,14 +1728,16 @@ type Part struct {
 	// Decoded octets.
 	SizeBytes int64 `protobuf:"varint,8,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	// SHA-256 of the decoded octets, lower-case hex.
-	Sha256        string `protobuf:"bytes,9,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Sha256 string `protobuf:"bytes,9,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// The part lies inside an attached message (message/rfc822) and belongs to that.
+	Attached      bool `protobuf:"varint,10,opt,name=attached,proto3" json:"attached,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_mailintake_v1_message_proto_msgTypes[2]
+	mi := &file_mailintake_v1_message_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +1749,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_message_proto_msgTypes[2]
+	mi := &file_mailintake_v1_message_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +1762,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{2}
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Part) GetPath() string {
@@ -506,6 +1828,13 @@ func (x *Part) GetSha256() string {
 	return ""
 }
 
+func (x *Part) GetAttached() bool {
+	if x != nil {
+		return x.Attached
+	}
+	return false
+}
+
 // Defect is one thing that is wrong with a message and what was made of it.
 type Defect struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -521,7 +1850,7 @@ type Defect struct {
 
 func (x *Defect) Reset() {
 	*x = Defect{}
-	mi := &file_mailintake_v1_message_proto_msgTypes[3]
+	mi := &file_mailintake_v1_message_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -533,7 +1862,7 @@ func (x *Defect) String() string {
 func (*Defect) ProtoMessage() {}
 
 func (x *Defect) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_message_proto_msgTypes[3]
+	mi := &file_mailintake_v1_message_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -546,7 +1875,7 @@ func (x *Defect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Defect.ProtoReflect.Descriptor instead.
 func (*Defect) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{3}
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Defect) GetCode() string {
@@ -575,15 +1904,17 @@ type GetMessageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The message, tenants/{tenant}/emailChannels/{email_channel}/messages/{message}.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// How much to return; FULL by default.
-	View          MessageView `protobuf:"varint,2,opt,name=view,proto3,enum=mailintake.v1.MessageView" json:"view,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// How much to return; TEXT by default.
+	View MessageView `protobuf:"varint,2,opt,name=view,proto3,enum=mailintake.v1.MessageView" json:"view,omitempty"`
+	// View FULL: leave addresses of images and other remote content in html. Whoever shows it tells the sender that it was read.
+	AllowRemoteContent bool `protobuf:"varint,3,opt,name=allow_remote_content,json=allowRemoteContent,proto3" json:"allow_remote_content,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *GetMessageRequest) Reset() {
 	*x = GetMessageRequest{}
-	mi := &file_mailintake_v1_message_proto_msgTypes[4]
+	mi := &file_mailintake_v1_message_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +1926,7 @@ func (x *GetMessageRequest) String() string {
 func (*GetMessageRequest) ProtoMessage() {}
 
 func (x *GetMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_message_proto_msgTypes[4]
+	mi := &file_mailintake_v1_message_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +1939,7 @@ func (x *GetMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMessageRequest.ProtoReflect.Descriptor instead.
 func (*GetMessageRequest) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{4}
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetMessageRequest) GetName() string {
@@ -625,20 +1956,28 @@ func (x *GetMessageRequest) GetView() MessageView {
 	return MessageView_MESSAGE_VIEW_UNSPECIFIED
 }
 
+func (x *GetMessageRequest) GetAllowRemoteContent() bool {
+	if x != nil {
+		return x.AllowRemoteContent
+	}
+	return false
+}
+
 // ListMessagesRequest is the request of ListMessages.
 type ListMessagesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The channel, tenants/{tenant}/emailChannels/{email_channel}; a deleted one too.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// At most so many messages are returned. 0 means 50; more than 1000 means 1000, or 10 in view FULL.
+	// At most so many messages are returned. 0 means 50; more than 1000 means 1000, or 10 in view TEXT.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before; the other fields, but page_size and view, must be the same.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Terms joined by AND: receive_time >= "2026-01-31T00:00:00Z", receive_time < "…" and message_id_header = "…".
+	// Terms joined by AND: receive_time >= "2026-01-31T00:00:00Z", receive_time < "…", message_id_header = "…", thread.id = "…" and
+	// message_class = "BOUNCE".
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// "sequence desc" (the default) or "sequence".
 	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
-	// How much to return; BASIC by default.
+	// How much to return: BASIC (the default) or TEXT; FULL is refused, since it reads every raw message.
 	View          MessageView `protobuf:"varint,6,opt,name=view,proto3,enum=mailintake.v1.MessageView" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -646,7 +1985,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_mailintake_v1_message_proto_msgTypes[5]
+	mi := &file_mailintake_v1_message_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +1997,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_message_proto_msgTypes[5]
+	mi := &file_mailintake_v1_message_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +2010,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{5}
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListMessagesRequest) GetParent() string {
@@ -729,7 +2068,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_mailintake_v1_message_proto_msgTypes[6]
+	mi := &file_mailintake_v1_message_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +2080,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_message_proto_msgTypes[6]
+	mi := &file_mailintake_v1_message_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +2093,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{6}
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -784,7 +2123,7 @@ type ReadRawMessageRequest struct {
 
 func (x *ReadRawMessageRequest) Reset() {
 	*x = ReadRawMessageRequest{}
-	mi := &file_mailintake_v1_message_proto_msgTypes[7]
+	mi := &file_mailintake_v1_message_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +2135,7 @@ func (x *ReadRawMessageRequest) String() string {
 func (*ReadRawMessageRequest) ProtoMessage() {}
 
 func (x *ReadRawMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_message_proto_msgTypes[7]
+	mi := &file_mailintake_v1_message_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +2148,7 @@ func (x *ReadRawMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRawMessageRequest.ProtoReflect.Descriptor instead.
 func (*ReadRawMessageRequest) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{7}
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReadRawMessageRequest) GetName() string {
@@ -837,7 +2176,7 @@ type ReadRawMessageResponse struct {
 
 func (x *ReadRawMessageResponse) Reset() {
 	*x = ReadRawMessageResponse{}
-	mi := &file_mailintake_v1_message_proto_msgTypes[8]
+	mi := &file_mailintake_v1_message_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +2188,7 @@ func (x *ReadRawMessageResponse) String() string {
 func (*ReadRawMessageResponse) ProtoMessage() {}
 
 func (x *ReadRawMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mailintake_v1_message_proto_msgTypes[8]
+	mi := &file_mailintake_v1_message_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,10 +2201,157 @@ func (x *ReadRawMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRawMessageResponse.ProtoReflect.Descriptor instead.
 func (*ReadRawMessageResponse) Descriptor() ([]byte, []int) {
-	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{8}
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReadRawMessageResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// ReadAttachmentRequest is the request of ReadAttachment. Exactly one of part and content_id is set.
+type ReadAttachmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message, tenants/{tenant}/emailChannels/{email_channel}/messages/{message}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Path of the part, as in Part.path.
+	Part string `protobuf:"bytes,2,opt,name=part,proto3" json:"part,omitempty"`
+	// Content-ID of the part, as a cid: address in html has it.
+	ContentId string `protobuf:"bytes,3,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"`
+	// First octet to send, 0 to size_bytes: an interrupted read goes on where it ended.
+	Offset        int64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadAttachmentRequest) Reset() {
+	*x = ReadAttachmentRequest{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadAttachmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadAttachmentRequest) ProtoMessage() {}
+
+func (x *ReadAttachmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadAttachmentRequest.ProtoReflect.Descriptor instead.
+func (*ReadAttachmentRequest) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ReadAttachmentRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReadAttachmentRequest) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *ReadAttachmentRequest) GetContentId() string {
+	if x != nil {
+		return x.ContentId
+	}
+	return ""
+}
+
+func (x *ReadAttachmentRequest) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// ReadAttachmentResponse is one piece of a part.
+type ReadAttachmentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is sent; in the first response alone.
+	Part *Part `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	// File name that is safe to save under, never empty; in the first response alone.
+	SafeFilename string `protobuf:"bytes,2,opt,name=safe_filename,json=safeFilename,proto3" json:"safe_filename,omitempty"`
+	// Type that is safe to serve: text/html, script and other active types become application/octet-stream; in the first
+	// response alone.
+	SafeContentType string `protobuf:"bytes,3,opt,name=safe_content_type,json=safeContentType,proto3" json:"safe_content_type,omitempty"`
+	// The next octets, at most 256 KiB.
+	Data          []byte `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadAttachmentResponse) Reset() {
+	*x = ReadAttachmentResponse{}
+	mi := &file_mailintake_v1_message_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadAttachmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadAttachmentResponse) ProtoMessage() {}
+
+func (x *ReadAttachmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_message_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadAttachmentResponse.ProtoReflect.Descriptor instead.
+func (*ReadAttachmentResponse) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_message_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ReadAttachmentResponse) GetPart() *Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *ReadAttachmentResponse) GetSafeFilename() string {
+	if x != nil {
+		return x.SafeFilename
+	}
+	return ""
+}
+
+func (x *ReadAttachmentResponse) GetSafeContentType() string {
+	if x != nil {
+		return x.SafeContentType
+	}
+	return ""
+}
+
+func (x *ReadAttachmentResponse) GetData() []byte {
 	if x != nil {
 		return x.Data
 	}
@@ -876,7 +2362,7 @@ var File_mailintake_v1_message_proto protoreflect.FileDescriptor
 
 const file_mailintake_v1_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1bmailintake/v1/message.proto\x12\rmailintake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\b\n" +
+	"\x1bmailintake/v1/message.proto\x12\rmailintake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x11\n" +
 	"\aMessage\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1e\n" +
 	"\bevent_id\x18\x02 \x01(\tB\x03\xe0A\x03R\aeventId\x12\x1f\n" +
@@ -906,11 +2392,134 @@ const file_mailintake_v1_message_proto_rawDesc = "" +
 	"\x0etext_truncated\x18\x15 \x01(\bB\x03\xe0A\x03R\rtextTruncated\x12\x1e\n" +
 	"\bhas_html\x18\x16 \x01(\bB\x03\xe0A\x03R\ahasHtml\x12.\n" +
 	"\x05parts\x18\x17 \x03(\v2\x13.mailintake.v1.PartB\x03\xe0A\x03R\x05parts\x124\n" +
-	"\adefects\x18\x18 \x03(\v2\x15.mailintake.v1.DefectB\x03\xe0A\x03R\adefects:m\xeaAj\n" +
-	"\x12mailintake/Message\x12Atenants/{tenant}/emailChannels/{email_channel}/messages/{message}*\bmessages2\amessage\"3\n" +
+	"\adefects\x18\x18 \x03(\v2\x15.mailintake.v1.DefectB\x03\xe0A\x03R\adefects\x12\"\n" +
+	"\n" +
+	"reply_text\x18\x19 \x01(\tB\x03\xe0A\x03R\treplyText\x12\x1f\n" +
+	"\blanguage\x18\x1a \x01(\tB\x03\xe0A\x03R\blanguage\x12E\n" +
+	"\rmessage_class\x18\x1b \x01(\x0e2\x1b.mailintake.v1.MessageClassB\x03\xe0A\x03R\fmessageClass\x128\n" +
+	"\bevidence\x18\x1c \x03(\v2\x17.mailintake.v1.EvidenceB\x03\xe0A\x03R\bevidence\x12C\n" +
+	"\n" +
+	"auto_reply\x18\x1d \x01(\v2\x1f.mailintake.v1.AutoReplyVerdictB\x03\xe0A\x03R\tautoReply\x122\n" +
+	"\x06bounce\x18\x1e \x01(\v2\x15.mailintake.v1.BounceB\x03\xe0A\x03R\x06bounce\x12J\n" +
+	"\x0eauthentication\x18\x1f \x01(\v2\x1d.mailintake.v1.AuthenticationB\x03\xe0A\x03R\x0eauthentication\x129\n" +
+	"\x06thread\x18  \x01(\v2\x1c.mailintake.v1.MessageThreadB\x03\xe0A\x03R\x06thread\x12\x1f\n" +
+	"\bsiblings\x18! \x03(\tB\x03\xe0A\x03R\bsiblings\x12>\n" +
+	"\n" +
+	"invitation\x18\" \x01(\v2\x19.mailintake.v1.InvitationB\x03\xe0A\x03R\n" +
+	"invitation\x12\x1f\n" +
+	"\bpriority\x18# \x01(\tB\x03\xe0A\x03R\bpriority\x12B\n" +
+	"\fmailing_list\x18$ \x01(\v2\x1a.mailintake.v1.MailingListB\x03\xe0A\x03R\vmailingList\x12Q\n" +
+	"\x11matched_recipient\x18% \x01(\v2\x1f.mailintake.v1.MatchedRecipientB\x03\xe0A\x03R\x10matchedRecipient\x12#\n" +
+	"\n" +
+	"protection\x18& \x01(\tB\x03\xe0A\x03R\n" +
+	"protection\x12*\n" +
+	"\x0eparser_version\x18' \x01(\x05B\x03\xe0A\x03R\rparserVersion\x12\x17\n" +
+	"\x04html\x18( \x01(\tB\x03\xe0A\x03R\x04html\x12*\n" +
+	"\x0ehtml_truncated\x18) \x01(\bB\x03\xe0A\x03R\rhtmlTruncated\x129\n" +
+	"\x16remote_content_blocked\x18* \x01(\bB\x03\xe0A\x03R\x14remoteContentBlocked\x127\n" +
+	"\x06header\x18+ \x03(\v2\x1a.mailintake.v1.HeaderFieldB\x03\xe0A\x03R\x06header\x12=\n" +
+	"\n" +
+	"multiparts\x18, \x03(\v2\x18.mailintake.v1.MultipartB\x03\xe0A\x03R\n" +
+	"multiparts:m\xeaAj\n" +
+	"\x12mailintake/Message\x12Atenants/{tenant}/emailChannels/{email_channel}/messages/{message}*\bmessages2\amessage\"L\n" +
+	"\bEvidence\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\"D\n" +
+	"\x10AutoReplyVerdict\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb1\x02\n" +
+	"\x06Bounce\x12>\n" +
+	"\n" +
+	"recipients\x18\x01 \x03(\v2\x1e.mailintake.v1.BounceRecipientR\n" +
+	"recipients\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\x12\x12\n" +
+	"\x04hard\x18\x04 \x01(\bR\x04hard\x12#\n" +
+	"\rreporting_mta\x18\x05 \x01(\tR\freportingMta\x12.\n" +
+	"\x13original_message_id\x18\x06 \x01(\tR\x11originalMessageId\x12)\n" +
+	"\x10original_subject\x18\a \x01(\tR\x0foriginalSubject\x12#\n" +
+	"\rfeedback_type\x18\b \x01(\tR\ffeedbackType\"\xe2\x01\n" +
+	"\x0fBounceRecipient\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1a\n" +
+	"\boriginal\x18\x02 \x01(\tR\boriginal\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x1d\n" +
+	"\n" +
+	"reply_code\x18\x05 \x01(\tR\treplyCode\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04hard\x18\a \x01(\bR\x04hard\x12\x1e\n" +
+	"\n" +
+	"diagnostic\x18\b \x01(\tR\n" +
+	"diagnostic\"\xfe\x01\n" +
+	"\x0eAuthentication\x12\x10\n" +
+	"\x03spf\x18\x01 \x01(\tR\x03spf\x12\x12\n" +
+	"\x04dkim\x18\x02 \x01(\tR\x04dkim\x12\x14\n" +
+	"\x05dmarc\x18\x03 \x01(\tR\x05dmarc\x12\x18\n" +
+	"\aaligned\x18\x04 \x01(\bR\aaligned\x12\x1f\n" +
+	"\vauthserv_id\x18\x05 \x01(\tR\n" +
+	"authservId\x12\x1d\n" +
+	"\n" +
+	"spf_domain\x18\x06 \x01(\tR\tspfDomain\x12<\n" +
+	"\fdkim_results\x18\a \x03(\v2\x19.mailintake.v1.DkimResultR\vdkimResults\x12\x18\n" +
+	"\aignored\x18\b \x01(\x05R\aignored\"\x82\x01\n" +
+	"\n" +
+	"DkimResult\x12\x16\n" +
+	"\x06domain\x18\x01 \x01(\tR\x06domain\x12\x1a\n" +
+	"\bselector\x18\x02 \x01(\tR\bselector\x12\x18\n" +
+	"\averdict\x18\x03 \x01(\tR\averdict\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\x12\x16\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\"\xa2\x02\n" +
+	"\rMessageThread\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\x12\x16\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x04 \x01(\x05R\n" +
+	"confidence\x12%\n" +
+	"\x0eparent_missing\x18\x05 \x01(\bR\rparentMissing\x12#\n" +
+	"\rparent_erased\x18\x06 \x01(\bR\fparentErased\x12\x16\n" +
+	"\x06merged\x18\a \x03(\tR\x06merged\x12!\n" +
+	"\fsubject_hint\x18\b \x01(\tR\vsubjectHint\x12*\n" +
+	"\x11message_id_reused\x18\t \x01(\bR\x0fmessageIdReused\"\xe8\x03\n" +
+	"\n" +
+	"Invitation\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x10\n" +
+	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x05R\bsequence\x12\x18\n" +
+	"\asummary\x18\x04 \x01(\tR\asummary\x12\x1a\n" +
+	"\blocation\x18\x05 \x01(\tR\blocation\x124\n" +
+	"\torganizer\x18\x06 \x01(\v2\x16.mailintake.v1.AddressR\torganizer\x124\n" +
+	"\tattendees\x18\a \x03(\v2\x16.mailintake.v1.AddressR\tattendees\x129\n" +
+	"\n" +
+	"start_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x17\n" +
+	"\aall_day\x18\n" +
+	" \x01(\bR\x06allDay\x12\x1e\n" +
+	"\n" +
+	"recurrence\x18\v \x01(\tR\n" +
+	"recurrence\x12\x16\n" +
+	"\x06status\x18\f \x01(\tR\x06status\x12\x1b\n" +
+	"\ttime_zone\x18\r \x01(\tR\btimeZone\x12\x12\n" +
+	"\x04text\x18\x0e \x01(\tR\x04text\"S\n" +
+	"\vMailingList\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
+	"\vunsubscribe\x18\x02 \x01(\tR\vunsubscribe\x12\x12\n" +
+	"\x04post\x18\x03 \x01(\tR\x04post\"l\n" +
+	"\x10MatchedRecipient\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x14\n" +
+	"\x05alias\x18\x02 \x01(\tR\x05alias\x12\x10\n" +
+	"\x03tag\x18\x03 \x01(\tR\x03tag\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\"7\n" +
+	"\vHeaderField\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"B\n" +
+	"\tMultipart\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12!\n" +
+	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\"3\n" +
 	"\aAddress\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05email\x18\x02 \x01(\tR\x05email\"\xf5\x01\n" +
+	"\x05email\x18\x02 \x01(\tR\x05email\"\x91\x02\n" +
 	"\x04Part\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x18\n" +
@@ -922,15 +2531,18 @@ const file_mailintake_v1_message_proto_rawDesc = "" +
 	"\x04body\x18\a \x01(\bR\x04body\x12\x1d\n" +
 	"\n" +
 	"size_bytes\x18\b \x01(\x03R\tsizeBytes\x12\x16\n" +
-	"\x06sha256\x18\t \x01(\tR\x06sha256\"F\n" +
+	"\x06sha256\x18\t \x01(\tR\x06sha256\x12\x1a\n" +
+	"\battached\x18\n" +
+	" \x01(\bR\battached\"F\n" +
 	"\x06Defect\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05where\x18\x02 \x01(\tR\x05where\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"\x80\x02\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\xb2\x02\n" +
 	"\x11GetMessageRequest\x12\xb0\x01\n" +
 	"\x04name\x18\x01 \x01(\tB\x9b\x01\xe0A\x02\xfaA\x14\n" +
 	"\x12mailintake/Message\xbaH~r|2z^tenants/[a-z0-9][a-z0-9-]{0,38}/emailChannels/[a-z0-9][a-z0-9-]{0,38}/messages/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x128\n" +
-	"\x04view\x18\x02 \x01(\x0e2\x1a.mailintake.v1.MessageViewB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"\xe7\x02\n" +
+	"\x04view\x18\x02 \x01(\x0e2\x1a.mailintake.v1.MessageViewB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x120\n" +
+	"\x14allow_remote_content\x18\x03 \x01(\bR\x12allowRemoteContent\"\xe7\x02\n" +
 	"\x13ListMessagesRequest\x12\x80\x01\n" +
 	"\x06parent\x18\x01 \x01(\tBh\xe0A\x02\xfaA\x14\x12\x12mailintake/Message\xbaHKrI2G^tenants/[a-z0-9][a-z0-9-]{0,38}/emailChannels/[a-z0-9][a-z0-9-]{0,38}$R\x06parent\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
@@ -947,16 +2559,43 @@ const file_mailintake_v1_message_proto_rawDesc = "" +
 	"\x12mailintake/Message\xbaH~r|2z^tenants/[a-z0-9][a-z0-9-]{0,38}/emailChannels/[a-z0-9][a-z0-9-]{0,38}/messages/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12\x1f\n" +
 	"\x06offset\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06offset\",\n" +
 	"\x16ReadRawMessageResponse\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data*Z\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\xb2\x02\n" +
+	"\x15ReadAttachmentRequest\x12\xb0\x01\n" +
+	"\x04name\x18\x01 \x01(\tB\x9b\x01\xe0A\x02\xfaA\x14\n" +
+	"\x12mailintake/Message\xbaH~r|2z^tenants/[a-z0-9][a-z0-9-]{0,38}/emailChannels/[a-z0-9][a-z0-9-]{0,38}/messages/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12\x1c\n" +
+	"\x04part\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04part\x12'\n" +
+	"\n" +
+	"content_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe6\aR\tcontentId\x12\x1f\n" +
+	"\x06offset\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06offset\"\xa6\x01\n" +
+	"\x16ReadAttachmentResponse\x12'\n" +
+	"\x04part\x18\x01 \x01(\v2\x13.mailintake.v1.PartR\x04part\x12#\n" +
+	"\rsafe_filename\x18\x02 \x01(\tR\fsafeFilename\x12*\n" +
+	"\x11safe_content_type\x18\x03 \x01(\tR\x0fsafeContentType\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data*q\n" +
 	"\vMessageView\x12\x1c\n" +
 	"\x18MESSAGE_VIEW_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MESSAGE_VIEW_BASIC\x10\x01\x12\x15\n" +
-	"\x11MESSAGE_VIEW_FULL\x10\x022\xc7\x03\n" +
+	"\x11MESSAGE_VIEW_FULL\x10\x02\x12\x15\n" +
+	"\x11MESSAGE_VIEW_TEXT\x10\x03*\x99\x01\n" +
+	"\fMessageClass\x12\x1d\n" +
+	"\x19MESSAGE_CLASS_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05HUMAN\x10\x01\x12\x0e\n" +
+	"\n" +
+	"AUTO_REPLY\x10\x02\x12\n" +
+	"\n" +
+	"\x06BOUNCE\x10\x03\x12\r\n" +
+	"\tCOMPLAINT\x10\x04\x12\x10\n" +
+	"\fREAD_RECEIPT\x10\x05\x12\b\n" +
+	"\x04LIST\x10\x06\x12\f\n" +
+	"\bCALENDAR\x10\a\x12\n" +
+	"\n" +
+	"\x06SYSTEM\x10\b2\xf1\x04\n" +
 	"\x0eMessageService\x12\x7f\n" +
 	"\n" +
 	"GetMessage\x12 .mailintake.v1.GetMessageRequest\x1a\x16.mailintake.v1.Message\"7\x82\xd3\xe4\x93\x021\x12//v1/{name=tenants/*/emailChannels/*/messages/*}\x12\x90\x01\n" +
 	"\fListMessages\x12\".mailintake.v1.ListMessagesRequest\x1a#.mailintake.v1.ListMessagesResponse\"7\x82\xd3\xe4\x93\x021\x12//v1/{parent=tenants/*/emailChannels/*}/messages\x12\xa0\x01\n" +
-	"\x0eReadRawMessage\x12$.mailintake.v1.ReadRawMessageRequest\x1a%.mailintake.v1.ReadRawMessageResponse\"?\x82\xd3\xe4\x93\x029\x127/v1/{name=tenants/*/emailChannels/*/messages/*}:readRaw0\x01BCZAgithub.com/mailintake/mailintake/proto/mailintake/v1;mailintakev1b\x06proto3"
+	"\x0eReadRawMessage\x12$.mailintake.v1.ReadRawMessageRequest\x1a%.mailintake.v1.ReadRawMessageResponse\"?\x82\xd3\xe4\x93\x029\x127/v1/{name=tenants/*/emailChannels/*/messages/*}:readRaw0\x01\x12\xa7\x01\n" +
+	"\x0eReadAttachment\x12$.mailintake.v1.ReadAttachmentRequest\x1a%.mailintake.v1.ReadAttachmentResponse\"F\x82\xd3\xe4\x93\x02@\x12>/v1/{name=tenants/*/emailChannels/*/messages/*}:readAttachment0\x01BCZAgithub.com/mailintake/mailintake/proto/mailintake/v1;mailintakev1b\x06proto3"
 
 var (
 	file_mailintake_v1_message_proto_rawDescOnce sync.Once
@@ -970,46 +2609,81 @@ func file_mailintake_v1_message_proto_rawDescGZIP() []byte {
 	return file_mailintake_v1_message_proto_rawDescData
 }
 
-var file_mailintake_v1_message_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mailintake_v1_message_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_mailintake_v1_message_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_mailintake_v1_message_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_mailintake_v1_message_proto_goTypes = []any{
 	(MessageView)(0),               // 0: mailintake.v1.MessageView
-	(*Message)(nil),                // 1: mailintake.v1.Message
-	(*Address)(nil),                // 2: mailintake.v1.Address
-	(*Part)(nil),                   // 3: mailintake.v1.Part
-	(*Defect)(nil),                 // 4: mailintake.v1.Defect
-	(*GetMessageRequest)(nil),      // 5: mailintake.v1.GetMessageRequest
-	(*ListMessagesRequest)(nil),    // 6: mailintake.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),   // 7: mailintake.v1.ListMessagesResponse
-	(*ReadRawMessageRequest)(nil),  // 8: mailintake.v1.ReadRawMessageRequest
-	(*ReadRawMessageResponse)(nil), // 9: mailintake.v1.ReadRawMessageResponse
-	(*timestamppb.Timestamp)(nil),  // 10: google.protobuf.Timestamp
+	(MessageClass)(0),              // 1: mailintake.v1.MessageClass
+	(*Message)(nil),                // 2: mailintake.v1.Message
+	(*Evidence)(nil),               // 3: mailintake.v1.Evidence
+	(*AutoReplyVerdict)(nil),       // 4: mailintake.v1.AutoReplyVerdict
+	(*Bounce)(nil),                 // 5: mailintake.v1.Bounce
+	(*BounceRecipient)(nil),        // 6: mailintake.v1.BounceRecipient
+	(*Authentication)(nil),         // 7: mailintake.v1.Authentication
+	(*DkimResult)(nil),             // 8: mailintake.v1.DkimResult
+	(*MessageThread)(nil),          // 9: mailintake.v1.MessageThread
+	(*Invitation)(nil),             // 10: mailintake.v1.Invitation
+	(*MailingList)(nil),            // 11: mailintake.v1.MailingList
+	(*MatchedRecipient)(nil),       // 12: mailintake.v1.MatchedRecipient
+	(*HeaderField)(nil),            // 13: mailintake.v1.HeaderField
+	(*Multipart)(nil),              // 14: mailintake.v1.Multipart
+	(*Address)(nil),                // 15: mailintake.v1.Address
+	(*Part)(nil),                   // 16: mailintake.v1.Part
+	(*Defect)(nil),                 // 17: mailintake.v1.Defect
+	(*GetMessageRequest)(nil),      // 18: mailintake.v1.GetMessageRequest
+	(*ListMessagesRequest)(nil),    // 19: mailintake.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),   // 20: mailintake.v1.ListMessagesResponse
+	(*ReadRawMessageRequest)(nil),  // 21: mailintake.v1.ReadRawMessageRequest
+	(*ReadRawMessageResponse)(nil), // 22: mailintake.v1.ReadRawMessageResponse
+	(*ReadAttachmentRequest)(nil),  // 23: mailintake.v1.ReadAttachmentRequest
+	(*ReadAttachmentResponse)(nil), // 24: mailintake.v1.ReadAttachmentResponse
+	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
 }
 var file_mailintake_v1_message_proto_depIdxs = []int32{
-	10, // 0: mailintake.v1.Message.receive_time:type_name -> google.protobuf.Timestamp
-	10, // 1: mailintake.v1.Message.store_time:type_name -> google.protobuf.Timestamp
-	2,  // 2: mailintake.v1.Message.from:type_name -> mailintake.v1.Address
-	2,  // 3: mailintake.v1.Message.sender:type_name -> mailintake.v1.Address
-	2,  // 4: mailintake.v1.Message.reply_to:type_name -> mailintake.v1.Address
-	2,  // 5: mailintake.v1.Message.to:type_name -> mailintake.v1.Address
-	2,  // 6: mailintake.v1.Message.cc:type_name -> mailintake.v1.Address
-	10, // 7: mailintake.v1.Message.date:type_name -> google.protobuf.Timestamp
-	3,  // 8: mailintake.v1.Message.parts:type_name -> mailintake.v1.Part
-	4,  // 9: mailintake.v1.Message.defects:type_name -> mailintake.v1.Defect
-	0,  // 10: mailintake.v1.GetMessageRequest.view:type_name -> mailintake.v1.MessageView
-	0,  // 11: mailintake.v1.ListMessagesRequest.view:type_name -> mailintake.v1.MessageView
-	1,  // 12: mailintake.v1.ListMessagesResponse.messages:type_name -> mailintake.v1.Message
-	5,  // 13: mailintake.v1.MessageService.GetMessage:input_type -> mailintake.v1.GetMessageRequest
-	6,  // 14: mailintake.v1.MessageService.ListMessages:input_type -> mailintake.v1.ListMessagesRequest
-	8,  // 15: mailintake.v1.MessageService.ReadRawMessage:input_type -> mailintake.v1.ReadRawMessageRequest
-	1,  // 16: mailintake.v1.MessageService.GetMessage:output_type -> mailintake.v1.Message
-	7,  // 17: mailintake.v1.MessageService.ListMessages:output_type -> mailintake.v1.ListMessagesResponse
-	9,  // 18: mailintake.v1.MessageService.ReadRawMessage:output_type -> mailintake.v1.ReadRawMessageResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	25, // 0: mailintake.v1.Message.receive_time:type_name -> google.protobuf.Timestamp
+	25, // 1: mailintake.v1.Message.store_time:type_name -> google.protobuf.Timestamp
+	15, // 2: mailintake.v1.Message.from:type_name -> mailintake.v1.Address
+	15, // 3: mailintake.v1.Message.sender:type_name -> mailintake.v1.Address
+	15, // 4: mailintake.v1.Message.reply_to:type_name -> mailintake.v1.Address
+	15, // 5: mailintake.v1.Message.to:type_name -> mailintake.v1.Address
+	15, // 6: mailintake.v1.Message.cc:type_name -> mailintake.v1.Address
+	25, // 7: mailintake.v1.Message.date:type_name -> google.protobuf.Timestamp
+	16, // 8: mailintake.v1.Message.parts:type_name -> mailintake.v1.Part
+	17, // 9: mailintake.v1.Message.defects:type_name -> mailintake.v1.Defect
+	1,  // 10: mailintake.v1.Message.message_class:type_name -> mailintake.v1.MessageClass
+	3,  // 11: mailintake.v1.Message.evidence:type_name -> mailintake.v1.Evidence
+	4,  // 12: mailintake.v1.Message.auto_reply:type_name -> mailintake.v1.AutoReplyVerdict
+	5,  // 13: mailintake.v1.Message.bounce:type_name -> mailintake.v1.Bounce
+	7,  // 14: mailintake.v1.Message.authentication:type_name -> mailintake.v1.Authentication
+	9,  // 15: mailintake.v1.Message.thread:type_name -> mailintake.v1.MessageThread
+	10, // 16: mailintake.v1.Message.invitation:type_name -> mailintake.v1.Invitation
+	11, // 17: mailintake.v1.Message.mailing_list:type_name -> mailintake.v1.MailingList
+	12, // 18: mailintake.v1.Message.matched_recipient:type_name -> mailintake.v1.MatchedRecipient
+	13, // 19: mailintake.v1.Message.header:type_name -> mailintake.v1.HeaderField
+	14, // 20: mailintake.v1.Message.multiparts:type_name -> mailintake.v1.Multipart
+	6,  // 21: mailintake.v1.Bounce.recipients:type_name -> mailintake.v1.BounceRecipient
+	8,  // 22: mailintake.v1.Authentication.dkim_results:type_name -> mailintake.v1.DkimResult
+	15, // 23: mailintake.v1.Invitation.organizer:type_name -> mailintake.v1.Address
+	15, // 24: mailintake.v1.Invitation.attendees:type_name -> mailintake.v1.Address
+	25, // 25: mailintake.v1.Invitation.start_time:type_name -> google.protobuf.Timestamp
+	25, // 26: mailintake.v1.Invitation.end_time:type_name -> google.protobuf.Timestamp
+	0,  // 27: mailintake.v1.GetMessageRequest.view:type_name -> mailintake.v1.MessageView
+	0,  // 28: mailintake.v1.ListMessagesRequest.view:type_name -> mailintake.v1.MessageView
+	2,  // 29: mailintake.v1.ListMessagesResponse.messages:type_name -> mailintake.v1.Message
+	16, // 30: mailintake.v1.ReadAttachmentResponse.part:type_name -> mailintake.v1.Part
+	18, // 31: mailintake.v1.MessageService.GetMessage:input_type -> mailintake.v1.GetMessageRequest
+	19, // 32: mailintake.v1.MessageService.ListMessages:input_type -> mailintake.v1.ListMessagesRequest
+	21, // 33: mailintake.v1.MessageService.ReadRawMessage:input_type -> mailintake.v1.ReadRawMessageRequest
+	23, // 34: mailintake.v1.MessageService.ReadAttachment:input_type -> mailintake.v1.ReadAttachmentRequest
+	2,  // 35: mailintake.v1.MessageService.GetMessage:output_type -> mailintake.v1.Message
+	20, // 36: mailintake.v1.MessageService.ListMessages:output_type -> mailintake.v1.ListMessagesResponse
+	22, // 37: mailintake.v1.MessageService.ReadRawMessage:output_type -> mailintake.v1.ReadRawMessageResponse
+	24, // 38: mailintake.v1.MessageService.ReadAttachment:output_type -> mailintake.v1.ReadAttachmentResponse
+	35, // [35:39] is the sub-list for method output_type
+	31, // [31:35] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_mailintake_v1_message_proto_init() }
@@ -1022,8 +2696,8 @@ func file_mailintake_v1_message_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mailintake_v1_message_proto_rawDesc), len(file_mailintake_v1_message_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   9,
+			NumEnums:      2,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

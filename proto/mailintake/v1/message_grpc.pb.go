@@ -24,6 +24,7 @@ const (
 	MessageService_GetMessage_FullMethodName     = "/mailintake.v1.MessageService/GetMessage"
 	MessageService_ListMessages_FullMethodName   = "/mailintake.v1.MessageService/ListMessages"
 	MessageService_ReadRawMessage_FullMethodName = "/mailintake.v1.MessageService/ReadRawMessage"
+	MessageService_ReadAttachment_FullMethodName = "/mailintake.v1.MessageService/ReadAttachment"
 )
 
 // MessageServiceClient is the client API for MessageService service.
@@ -38,6 +39,9 @@ type MessageServiceClient interface {
 	ListMessages(ctx context.Context, in *ListMessagesRequest, opts ...grpc.CallOption) (*ListMessagesResponse, error)
 	// ReadRawMessage streams a message exactly as the mail server sent it. DATA_LOSS if it ends early.
 	ReadRawMessage(ctx context.Context, in *ReadRawMessageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadRawMessageResponse], error)
+	// ReadAttachment streams one part, decoded from its transfer encoding and otherwise octet for octet. The first response
+	// describes it. NOT_FOUND if the message has no such part; DATA_LOSS if what was sent does not hash to the part's sha256.
+	ReadAttachment(ctx context.Context, in *ReadAttachmentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadAttachmentResponse], error)
 }
 
 type messageServiceClient struct {
@@ -87,6 +91,25 @@ func (c *messageServiceClient) ReadRawMessage(ctx context.Context, in *ReadRawMe
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type MessageService_ReadRawMessageClient = grpc.ServerStreamingClient[ReadRawMessageResponse]
 
+func (c *messageServiceClient) ReadAttachment(ctx context.Context, in *ReadAttachmentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadAttachmentResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &MessageService_ServiceDesc.Streams[1], MessageService_ReadAttachment_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ReadAttachmentRequest, ReadAttachmentResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MessageService_ReadAttachmentClient = grpc.ServerStreamingClient[ReadAttachmentResponse]
+
 // MessageServiceServer is the server API for MessageService service.
 // All implementations must embed UnimplementedMessageServiceServer
 // for forward compatibility.
@@ -99,6 +122,9 @@ type MessageServiceServer interface {
 	ListMessages(context.Context, *ListMessagesRequest) (*ListMessagesResponse, error)
 	// ReadRawMessage streams a message exactly as the mail server sent it. DATA_LOSS if it ends early.
 	ReadRawMessage(*ReadRawMessageRequest, grpc.ServerStreamingServer[ReadRawMessageResponse]) error
+	// ReadAttachment streams one part, decoded from its transfer encoding and otherwise octet for octet. The first response
+	// describes it. NOT_FOUND if the message has no such part; DATA_LOSS if what was sent does not hash to the part's sha256.
+	ReadAttachment(*ReadAttachmentRequest, grpc.ServerStreamingServer[ReadAttachmentResponse]) error
 	mustEmbedUnimplementedMessageServiceServer()
 }
 
@@ -117,6 +143,9 @@ func (UnimplementedMessageServiceServer) ListMessages(context.Context, *ListMess
 }
 func (UnimplementedMessageServiceServer) ReadRawMessage(*ReadRawMessageRequest, grpc.ServerStreamingServer[ReadRawMessageResponse]) error {
 	return status.Error(codes.Unimplemented, "method ReadRawMessage not implemented")
+}
+func (UnimplementedMessageServiceServer) ReadAttachment(*ReadAttachmentRequest, grpc.ServerStreamingServer[ReadAttachmentResponse]) error {
+	return status.Error(codes.Unimplemented, "method ReadAttachment not implemented")
 }
 func (UnimplementedMessageServiceServer) mustEmbedUnimplementedMessageServiceServer() {}
 func (UnimplementedMessageServiceServer) testEmbeddedByValue()                        {}
@@ -186,6 +215,17 @@ func _MessageService_ReadRawMessage_Handler(srv interface{}, stream grpc.ServerS
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type MessageService_ReadRawMessageServer = grpc.ServerStreamingServer[ReadRawMessageResponse]
 
+func _MessageService_ReadAttachment_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ReadAttachmentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(MessageServiceServer).ReadAttachment(m, &grpc.GenericServerStream[ReadAttachmentRequest, ReadAttachmentResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MessageService_ReadAttachmentServer = grpc.ServerStreamingServer[ReadAttachmentResponse]
+
 // MessageService_ServiceDesc is the grpc.ServiceDesc for MessageService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -206,6 +246,11 @@ var MessageService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "ReadRawMessage",
 			Handler:       _MessageService_ReadRawMessage_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ReadAttachment",
+			Handler:       _MessageService_ReadAttachment_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -38,6 +38,9 @@ const (
 	Replay_EVENTS Replay_Kind = 2
 	// Forgets backoff and login breaker and visits the mailbox at once.
 	Replay_RETRY Replay_Kind = 3
+	// Parses stored messages again with the current parser, from their raw octets, and announces those that read
+	// differently by an event of type amended. Message, sequence and thread stay.
+	Replay_PARSE Replay_Kind = 4
 )
 
 // Enum value maps for Replay_Kind.
@@ -47,12 +50,14 @@ var (
 		1: "FETCH",
 		2: "EVENTS",
 		3: "RETRY",
+		4: "PARSE",
 	}
 	Replay_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"FETCH":            1,
 		"EVENTS":           2,
 		"RETRY":            3,
+		"PARSE":            4,
 	}
 )
 
@@ -576,12 +581,12 @@ type Replay_Range struct {
 	FirstUid uint32 `protobuf:"varint,1,opt,name=first_uid,json=firstUid,proto3" json:"first_uid,omitempty"`
 	// Last IMAP UID, included. FETCH over IMAP only.
 	LastUid uint32 `protobuf:"varint,2,opt,name=last_uid,json=lastUid,proto3" json:"last_uid,omitempty"`
-	// First event sequence, included. EVENTS only.
+	// First event sequence, included. EVENTS, and PARSE by the sequence of the message.
 	FirstSequence int64 `protobuf:"varint,3,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
-	// Last event sequence, included. EVENTS only.
+	// Last event sequence, included. EVENTS and PARSE.
 	LastSequence int64 `protobuf:"varint,4,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
 	// FETCH: the mail server received the message at or after this time; over IMAP only, POP3 lists no times. EVENTS: the
-	// event is of this time or later.
+	// event is of this time or later. PARSE: the message was stored at this time or later.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// The same, before this time.
 	EndTime       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
@@ -674,8 +679,14 @@ type Replay_Progress struct {
 	Stored int64 `protobuf:"varint,4,opt,name=stored,proto3" json:"stored,omitempty"`
 	// FETCH: deferred or quarantined.
 	Failed int64 `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
-	// EVENTS: published again.
-	Done          int64 `protobuf:"varint,6,opt,name=done,proto3" json:"done,omitempty"`
+	// EVENTS: published again. PARSE: parsed again.
+	Done int64 `protobuf:"varint,6,opt,name=done,proto3" json:"done,omitempty"`
+	// PARSE: messages that read differently.
+	Changed int64 `protobuf:"varint,7,opt,name=changed,proto3" json:"changed,omitempty"`
+	// PARSE: how many messages changed, by the name of the field as Message has it.
+	ChangedFields map[string]int64 `protobuf:"bytes,8,rep,name=changed_fields,json=changedFields,proto3" json:"changed_fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// PARSE: the first messages that read differently, at most 20, each with what changed.
+	Examples      []*Replay_MessageChange `protobuf:"bytes,9,rep,name=examples,proto3" json:"examples,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -752,12 +763,151 @@ func (x *Replay_Progress) GetDone() int64 {
 	return 0
 }
 
+func (x *Replay_Progress) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *Replay_Progress) GetChangedFields() map[string]int64 {
+	if x != nil {
+		return x.ChangedFields
+	}
+	return nil
+}
+
+func (x *Replay_Progress) GetExamples() []*Replay_MessageChange {
+	if x != nil {
+		return x.Examples
+	}
+	return nil
+}
+
+// MessageChange is what parsing again changed in one message.
+type Replay_MessageChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message, tenants/{tenant}/emailChannels/{email_channel}/messages/{message}.
+	Message string `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// The fields, each with what stood there and what stands there now, cut to 200 octets.
+	Fields        []*Replay_FieldChange `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Replay_MessageChange) Reset() {
+	*x = Replay_MessageChange{}
+	mi := &file_mailintake_v1_replay_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Replay_MessageChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Replay_MessageChange) ProtoMessage() {}
+
+func (x *Replay_MessageChange) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_replay_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Replay_MessageChange.ProtoReflect.Descriptor instead.
+func (*Replay_MessageChange) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_replay_proto_rawDescGZIP(), []int{0, 2}
+}
+
+func (x *Replay_MessageChange) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Replay_MessageChange) GetFields() []*Replay_FieldChange {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+// FieldChange is one field that reads differently.
+type Replay_FieldChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, as Message has it.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What stood there.
+	OldValue string `protobuf:"bytes,2,opt,name=old_value,json=oldValue,proto3" json:"old_value,omitempty"`
+	// What stands there now.
+	NewValue      string `protobuf:"bytes,3,opt,name=new_value,json=newValue,proto3" json:"new_value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Replay_FieldChange) Reset() {
+	*x = Replay_FieldChange{}
+	mi := &file_mailintake_v1_replay_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Replay_FieldChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Replay_FieldChange) ProtoMessage() {}
+
+func (x *Replay_FieldChange) ProtoReflect() protoreflect.Message {
+	mi := &file_mailintake_v1_replay_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Replay_FieldChange.ProtoReflect.Descriptor instead.
+func (*Replay_FieldChange) Descriptor() ([]byte, []int) {
+	return file_mailintake_v1_replay_proto_rawDescGZIP(), []int{0, 3}
+}
+
+func (x *Replay_FieldChange) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Replay_FieldChange) GetOldValue() string {
+	if x != nil {
+		return x.OldValue
+	}
+	return ""
+}
+
+func (x *Replay_FieldChange) GetNewValue() string {
+	if x != nil {
+		return x.NewValue
+	}
+	return ""
+}
+
 var File_mailintake_v1_replay_proto protoreflect.FileDescriptor
 
 const file_mailintake_v1_replay_proto_rawDesc = "" +
 	"\n" +
-	"\x1amailintake/v1/replay.proto\x12\rmailintake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\n" +
-	"\n" +
+	"\x1amailintake/v1/replay.proto\x12\rmailintake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x0e\n" +
 	"\x06Replay\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03\x18\x80\x01R\x04name\x12\x95\x01\n" +
 	"\remail_channel\x18\x02 \x01(\tBp\xe0A\x02\xe0A\x05\xfaA\x19\n" +
@@ -782,20 +932,34 @@ const file_mailintake_v1_replay_proto_rawDesc = "" +
 	"\rlast_sequence\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\flastSequence\x129\n" +
 	"\n" +
 	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x1a\x98\x01\n" +
+	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x1a\x8f\x03\n" +
 	"\bProgress\x12\x18\n" +
 	"\amatched\x18\x01 \x01(\x03R\amatched\x12\x14\n" +
 	"\x05known\x18\x02 \x01(\x03R\x05known\x12\x18\n" +
 	"\amissing\x18\x03 \x01(\x03R\amissing\x12\x16\n" +
 	"\x06stored\x18\x04 \x01(\x03R\x06stored\x12\x16\n" +
 	"\x06failed\x18\x05 \x01(\x03R\x06failed\x12\x12\n" +
-	"\x04done\x18\x06 \x01(\x03R\x04done\">\n" +
+	"\x04done\x18\x06 \x01(\x03R\x04done\x12\x18\n" +
+	"\achanged\x18\a \x01(\x03R\achanged\x12X\n" +
+	"\x0echanged_fields\x18\b \x03(\v21.mailintake.v1.Replay.Progress.ChangedFieldsEntryR\rchangedFields\x12?\n" +
+	"\bexamples\x18\t \x03(\v2#.mailintake.v1.Replay.MessageChangeR\bexamples\x1a@\n" +
+	"\x12ChangedFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1ad\n" +
+	"\rMessageChange\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\x129\n" +
+	"\x06fields\x18\x02 \x03(\v2!.mailintake.v1.Replay.FieldChangeR\x06fields\x1a]\n" +
+	"\vFieldChange\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x1b\n" +
+	"\told_value\x18\x02 \x01(\tR\boldValue\x12\x1b\n" +
+	"\tnew_value\x18\x03 \x01(\tR\bnewValue\"I\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05FETCH\x10\x01\x12\n" +
 	"\n" +
 	"\x06EVENTS\x10\x02\x12\t\n" +
-	"\x05RETRY\x10\x03\"a\n" +
+	"\x05RETRY\x10\x03\x12\t\n" +
+	"\x05PARSE\x10\x04\"a\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -843,7 +1007,7 @@ func file_mailintake_v1_replay_proto_rawDescGZIP() []byte {
 }
 
 var file_mailintake_v1_replay_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mailintake_v1_replay_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_mailintake_v1_replay_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_mailintake_v1_replay_proto_goTypes = []any{
 	(Replay_Kind)(0),              // 0: mailintake.v1.Replay.Kind
 	(Replay_State)(0),             // 1: mailintake.v1.Replay.State
@@ -855,33 +1019,39 @@ var file_mailintake_v1_replay_proto_goTypes = []any{
 	(*CancelReplayRequest)(nil),   // 7: mailintake.v1.CancelReplayRequest
 	(*Replay_Range)(nil),          // 8: mailintake.v1.Replay.Range
 	(*Replay_Progress)(nil),       // 9: mailintake.v1.Replay.Progress
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*Replay_MessageChange)(nil),  // 10: mailintake.v1.Replay.MessageChange
+	(*Replay_FieldChange)(nil),    // 11: mailintake.v1.Replay.FieldChange
+	nil,                           // 12: mailintake.v1.Replay.Progress.ChangedFieldsEntry
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
 }
 var file_mailintake_v1_replay_proto_depIdxs = []int32{
 	0,  // 0: mailintake.v1.Replay.kind:type_name -> mailintake.v1.Replay.Kind
 	8,  // 1: mailintake.v1.Replay.range:type_name -> mailintake.v1.Replay.Range
 	1,  // 2: mailintake.v1.Replay.state:type_name -> mailintake.v1.Replay.State
 	9,  // 3: mailintake.v1.Replay.progress:type_name -> mailintake.v1.Replay.Progress
-	10, // 4: mailintake.v1.Replay.create_time:type_name -> google.protobuf.Timestamp
-	10, // 5: mailintake.v1.Replay.start_time:type_name -> google.protobuf.Timestamp
-	10, // 6: mailintake.v1.Replay.end_time:type_name -> google.protobuf.Timestamp
+	13, // 4: mailintake.v1.Replay.create_time:type_name -> google.protobuf.Timestamp
+	13, // 5: mailintake.v1.Replay.start_time:type_name -> google.protobuf.Timestamp
+	13, // 6: mailintake.v1.Replay.end_time:type_name -> google.protobuf.Timestamp
 	2,  // 7: mailintake.v1.CreateReplayRequest.replay:type_name -> mailintake.v1.Replay
 	2,  // 8: mailintake.v1.ListReplaysResponse.replays:type_name -> mailintake.v1.Replay
-	10, // 9: mailintake.v1.Replay.Range.start_time:type_name -> google.protobuf.Timestamp
-	10, // 10: mailintake.v1.Replay.Range.end_time:type_name -> google.protobuf.Timestamp
-	3,  // 11: mailintake.v1.ReplayService.CreateReplay:input_type -> mailintake.v1.CreateReplayRequest
-	4,  // 12: mailintake.v1.ReplayService.GetReplay:input_type -> mailintake.v1.GetReplayRequest
-	5,  // 13: mailintake.v1.ReplayService.ListReplays:input_type -> mailintake.v1.ListReplaysRequest
-	7,  // 14: mailintake.v1.ReplayService.CancelReplay:input_type -> mailintake.v1.CancelReplayRequest
-	2,  // 15: mailintake.v1.ReplayService.CreateReplay:output_type -> mailintake.v1.Replay
-	2,  // 16: mailintake.v1.ReplayService.GetReplay:output_type -> mailintake.v1.Replay
-	6,  // 17: mailintake.v1.ReplayService.ListReplays:output_type -> mailintake.v1.ListReplaysResponse
-	2,  // 18: mailintake.v1.ReplayService.CancelReplay:output_type -> mailintake.v1.Replay
-	15, // [15:19] is the sub-list for method output_type
-	11, // [11:15] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	13, // 9: mailintake.v1.Replay.Range.start_time:type_name -> google.protobuf.Timestamp
+	13, // 10: mailintake.v1.Replay.Range.end_time:type_name -> google.protobuf.Timestamp
+	12, // 11: mailintake.v1.Replay.Progress.changed_fields:type_name -> mailintake.v1.Replay.Progress.ChangedFieldsEntry
+	10, // 12: mailintake.v1.Replay.Progress.examples:type_name -> mailintake.v1.Replay.MessageChange
+	11, // 13: mailintake.v1.Replay.MessageChange.fields:type_name -> mailintake.v1.Replay.FieldChange
+	3,  // 14: mailintake.v1.ReplayService.CreateReplay:input_type -> mailintake.v1.CreateReplayRequest
+	4,  // 15: mailintake.v1.ReplayService.GetReplay:input_type -> mailintake.v1.GetReplayRequest
+	5,  // 16: mailintake.v1.ReplayService.ListReplays:input_type -> mailintake.v1.ListReplaysRequest
+	7,  // 17: mailintake.v1.ReplayService.CancelReplay:input_type -> mailintake.v1.CancelReplayRequest
+	2,  // 18: mailintake.v1.ReplayService.CreateReplay:output_type -> mailintake.v1.Replay
+	2,  // 19: mailintake.v1.ReplayService.GetReplay:output_type -> mailintake.v1.Replay
+	6,  // 20: mailintake.v1.ReplayService.ListReplays:output_type -> mailintake.v1.ListReplaysResponse
+	2,  // 21: mailintake.v1.ReplayService.CancelReplay:output_type -> mailintake.v1.Replay
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_mailintake_v1_replay_proto_init() }
@@ -895,7 +1065,7 @@ func file_mailintake_v1_replay_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mailintake_v1_replay_proto_rawDesc), len(file_mailintake_v1_replay_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

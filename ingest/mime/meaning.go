@@ -1,0 +1,49 @@
+package mime
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/ingest/class"
+)
+
+// understand adds what the message means to what it says.
+func (p *parser) understand() {
+	m := p.mail
+	r := class.Classify(class.Input{Mail: m, Header: p.header, Reports: p.reports})
+	m.Class, m.Evidence, m.AutoReply, m.Bounce = r.Class, r.Evidence, r.AutoReply, r.Bounce
+}
+
+// keepHeader keeps the fields of the message's own header for classification.
+func (w *walker) keepHeader() {
+	const longest = 2000 // octets; signatures and the like are longer, and nobody classifies by them
+	w.header = make([]ingest.Field, len(w.hdr.fields))
+	for i, f := range w.hdr.fields {
+		w.header[i] = ingest.Field{
+			Name:  clean(string(w.hdr.raw[f.name:f.nameEnd])),
+			Value: clean(shorten(w.hdr.value(f), longest)),
+		}
+	}
+}
+
+// isReport tells parts that machines read.
+func isReport(contentType string) bool {
+	switch contentType {
+	case "message/delivery-status", "message/global-delivery-status", "message/disposition-notification", "message/global-disposition-notification",
+		"message/feedback-report", "text/rfc822-headers", "message/global-headers":
+		return true
+	}
+	return false
+}
+
+// addReport keeps the text of a part that machines read, up to the limits of package class.
+func (p *parser) addReport(path, contentType string, raw []byte) {
+	raw = raw[:max(min(len(raw), class.MaxReport, class.MaxReports-p.reported), 0)]
+	if len(raw) == 0 {
+		return
+	}
+	p.reported += len(raw)
+	text := unixLines(clean(p.decodeText(bytes.Clone(raw), "", func(string, string) {})))
+	p.reports = append(p.reports, class.Report{Path: path, ContentType: contentType, Text: strings.Clone(text)})
+}

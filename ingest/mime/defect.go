@@ -31,6 +31,7 @@ const (
 	BoundaryMissing    = "BOUNDARY_MISSING"     // a multipart that declares no usable boundary
 	BoundaryGuessed    = "BOUNDARY_GUESSED"     // a line was taken for the boundary that is not the declared one
 	BoundaryNeverSeen  = "BOUNDARY_NEVER_SEEN"  // a multipart without any part; read as text
+	PreambleLong       = "PREAMBLE_LONG"        // too much before the first boundary to be a preamble; read as a part
 	MultipartUnclosed  = "MULTIPART_UNCLOSED"   // no closing boundary; the last part may be cut
 	PartAfterClose     = "PART_AFTER_CLOSE"     // parts behind the closing boundary; read as if it were not there
 	TooDeep            = "TOO_DEEP"             // nested beyond the limit; one opaque part

@@ -55,7 +55,7 @@ func (w *walker) endHeader() {
 		}
 		w.open = 0
 		w.leaf.start(w, part, identity)
-		w.leaf.index = w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream"})
+		w.leaf.list(w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream"}))
 
 	case strings.HasPrefix(e.contentType, "multipart/") && !w.tooDeep(path):
 		if e.encoding != identity {
@@ -66,14 +66,16 @@ func (w *walker) endHeader() {
 	case isMessage(e.contentType) && !w.tooDeep(path):
 		index := w.addPart(w.describe(path, &e))
 		if e.encoding == identity {
-			w.frames = append(w.frames, frame{path: path, part: index, sum: newTally(), attached: true})
-			w.frames[len(w.frames)-1].sum.write(lines)
+			sum := newTally()
+			sum.copy = w.copyOf(path)
+			sum.write(lines)
+			w.frames = append(w.frames, frame{path: path, part: index, sum: sum, attached: true})
 			w.inHeader = true
 			h.begin(true)
 			return
 		}
 		w.leaf.start(w, part, e.encoding)
-		w.leaf.index = index
+		w.leaf.list(index)
 		if w.nested == maxEncoded {
 			w.defect(TooDeep, path, "")
 			break
@@ -86,7 +88,7 @@ func (w *walker) endHeader() {
 		html := e.contentType == "text/html"
 		p.Body = !attached && isBodyText(&e)
 		w.leaf.start(w, part, e.encoding)
-		w.leaf.index = w.addPart(p)
+		w.leaf.list(w.addPart(p))
 		w.leaf.silent = empty && len(w.frames) > 0
 		if p.Body {
 			w.leaf.keepText(html, p.Charset, group)
@@ -160,6 +162,8 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 	w.frames = append(w.frames, f)
 	w.open++
 	w.leaf.start(w, preamble, e.encoding)
+	w.leaf.sum.copy = w.copyOf(w.childPath(&f, 1))
+	w.leaf.sum.copy.hold()
 	if !attached && !w.attached {
 		w.leaf.keepText(false, e.params.get("charset"), 0)
 	}
@@ -260,6 +264,9 @@ func (w *walker) readEntity(where string, top bool) entity {
 		w.declared = e.params.get("charset")
 		w.readFields()
 		w.keepHeader()
+		if w.view != nil {
+			w.keepView()
+		}
 	}
 	return e
 }

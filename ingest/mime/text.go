@@ -17,7 +17,11 @@ func (p *parser) chooseText() {
 		}
 	}
 	var out string
+	var shown []body
 	for _, b := range p.bodies {
+		if p.view != nil && (b.html || !plain[b.group] || b.group == 0) {
+			shown = append(shown, b)
+		}
 		if b.html && len(bytes.TrimSpace(p.kept[b.start:b.end])) > 0 {
 			p.mail.HasHTML = true
 		}
@@ -45,10 +49,28 @@ func (p *parser) chooseText() {
 		out = shorten(out, ingest.MaxText)
 	}
 	p.mail.Text = out
+	if p.view != nil {
+		p.makeHTML(shown)
+	}
 }
 
 // bodyText is one body part as plain text with LF line ends.
 func (p *parser) bodyText(b body) string {
+	s := p.decodeBody(b)
+	if b.html {
+		text, cut := htmlText(s, ingest.MaxText)
+		p.mail.TextCut = p.mail.TextCut || cut
+		return clean(text)
+	}
+	s = unixLines(clean(s))
+	if hasUuencode(s) {
+		p.defect(Uuencoded, "", "")
+	}
+	return s
+}
+
+// decodeBody is one body part in UTF-8; it may hold NUL.
+func (p *parser) decodeBody(b body) string {
 	raw := p.kept[b.start:b.end]
 	note := func(code, text string) { p.defect(code, "", text) }
 	declared := b.charset
@@ -73,16 +95,6 @@ func (p *parser) bodyText(b body) string {
 	s := p.decodeText(raw, declared, note)
 	if strings.IndexByte(s, 0) >= 0 {
 		p.defect(NulRemoved, "", "")
-	}
-	if b.html {
-		var cut bool
-		s, cut = htmlText(s, ingest.MaxText)
-		p.mail.TextCut = p.mail.TextCut || cut
-		return clean(s)
-	}
-	s = unixLines(clean(s))
-	if hasUuencode(s) {
-		p.defect(Uuencoded, "", "")
 	}
 	return s
 }

@@ -331,9 +331,7 @@ func (w *walker) closeFrames(i int, drop bool) {
 		// A multipart that ends without a boundary: what was taken for its preamble is all that it holds.
 		f := &w.frames[len(w.frames)-1]
 		w.defect(BoundaryNeverSeen, w.place(f.path), "")
-		f.children++
-		path, _ := w.nextPath()
-		w.leaf.promote(path)
+		w.promotePreamble()
 		f.closed = true
 	}
 	w.leaf.finish(drop)
@@ -350,6 +348,13 @@ func (w *walker) closeFrames(i int, drop bool) {
 		}
 		w.frames = w.frames[:len(w.frames)-1]
 	}
+}
+
+// promotePreamble makes the first part of a multipart out of what stands before its first boundary.
+func (w *walker) promotePreamble() {
+	w.frames[len(w.frames)-1].children++
+	path, _ := w.nextPath()
+	w.leaf.promote(path)
 }
 
 // place is a path as defects have it.
@@ -369,8 +374,13 @@ func (w *walker) nextPath() (path string, root bool) {
 	if !f.multipart {
 		return f.path + ".1", true
 	}
+	return w.childPath(f, f.children), false
+}
+
+// childPath is the path of the nth child of a multipart.
+func (w *walker) childPath(f *frame, n int) string {
 	if f.path == "" {
-		return w.prefix + strconv.Itoa(f.children), false
+		return w.prefix + strconv.Itoa(n)
 	}
-	return f.path + "." + strconv.Itoa(f.children), false
+	return f.path + "." + strconv.Itoa(n)
 }

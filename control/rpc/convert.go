@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/mailintake/mailintake/control"
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/ingest/contract"
 	mailintakev1 "github.com/mailintake/mailintake/proto/mailintake/v1"
 )
 
@@ -75,27 +75,10 @@ func timeOf(field string, t *timestamppb.Timestamp) (time.Time, error) {
 }
 
 // timestamp is the inverse of timeOf.
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	p := timestamppb.New(t)
-	if p.CheckValid() != nil { // a Date header may name any year
-		return nil
-	}
-	return p
-}
+func timestamp(t time.Time) *timestamppb.Timestamp { return contract.Time(t) }
 
-// clean makes a string fit for the wire, which takes valid UTF-8 only.
-func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
-func cleanAll(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = clean(s)
-	}
-	return out
-}
+// clean makes a string fit for the wire.
+func clean(s string) string { return contract.Text(s) }
 
 // channelProto is a channel as clients see it; the password is not in it.
 func channelProto(c *control.Channel) *mailintakev1.EmailChannel {

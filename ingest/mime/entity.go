@@ -9,7 +9,7 @@ import (
 // entity is what a header says about the body below it.
 type entity struct {
 	contentType string // type/subtype, lower case
-	typed       bool   // the header has a usable Content-Type
+	typed       bool   // the header has a Content-Type
 	params      params // of Content-Type
 	encoding    int    // of decoder
 	disposition string // lower case; empty if there is none
@@ -234,7 +234,9 @@ func (w *walker) readEntity(where string, top bool) entity {
 			if first(0, "Content-Type") {
 				value := h.value(f)
 				e.contentType, e.params = parseParams(value)
-				if e.contentType, e.typed = cleanType(e.contentType); !e.typed && value != "" {
+				var sound bool
+				e.contentType, sound = cleanType(e.contentType)
+				if e.typed = value != ""; e.typed && !sound {
 					w.defect(ContentTypeBad, where, value)
 				}
 			}
@@ -275,30 +277,33 @@ func (w *walker) readEntity(where string, top bool) entity {
 	return e
 }
 
-// cleanType makes type/subtype of what stands before the parameters. ok is false where that has not the form.
+// cleanType makes type/subtype of what stands before the parameters. ok is false where that has not the form: what looks
+// like text or a multipart is one then, since RFC 2045 §5.2 lets a reader take text for text; what has a slash stays as it
+// is, a type that nobody knows.
 func cleanType(s string) (contentType string, ok bool) {
-	if i := strings.IndexAny(s, " \t(,"); i >= 0 {
-		s = s[:i]
+	s = strings.ToLower(strings.TrimSpace(dropComments(s)))
+	if main, sub, slash := strings.Cut(s, "/"); slash { // white space around the slash, RFC 822 §3.1.4
+		s = strings.TrimRight(main, " \t") + "/" + strings.TrimLeft(sub, " \t")
 	}
-	s = strings.ToLower(s)
-	main, sub, slash := strings.Cut(s, "/")
-	if !slash || !isToken(main) || !isToken(sub) || len(s) > 255 {
-		// RFC 2045 §5.2 lets a reader take text for text; "text" and "html" alone are common mistakes.
-		switch s {
-		case "html":
-			return "text/html", false
-		case "multipart":
-			return "multipart/mixed", false
-		}
-		if main == "text" || s == "" || s == "plain" {
-			return "text/plain", false
-		}
-		if main == "multipart" {
-			return "multipart/mixed", false
-		}
-		return "application/octet-stream", false
+	word := s
+	if i := strings.IndexAny(s, " \t,"); i >= 0 {
+		word = s[:i]
 	}
-	return s, true
+	main, sub, slash := strings.Cut(word, "/")
+	if slash && isToken(main) && isToken(sub) && len(word) <= maxType {
+		return word, word == s
+	}
+	switch {
+	case word == "html" || main == "text" && strings.HasPrefix(sub, "html"):
+		return "text/html", false
+	case word == "" || word == "plain" || main == "text" && (sub == "" || strings.HasPrefix(sub, "plain")):
+		return "text/plain", false
+	case main == "multipart":
+		return "multipart/mixed", false
+	case strings.Count(s, "/") == 1:
+		return shorten(oneLine(clean(s)), maxType), false
+	}
+	return "application/octet-stream", false
 }
 
 // parseEncoding reads Content-Transfer-Encoding. known is false where it is not as RFC 2045 §6.1 writes it.

@@ -42,7 +42,7 @@ const (
 // maxSuspectLines is how many lines without a field are waited for before they are taken for body.
 const maxSuspectLines = 8
 
-// maxName is the length of a field name in octets: that of the longest line, RFC 5322 §2.1.1.
+// maxName is the length of a field name or an envelope line in octets: that of the longest line, RFC 5322 §2.1.1.
 const maxName = 998
 
 // begin makes the header ready for another entity.
@@ -64,7 +64,7 @@ func (h *header) line(line []byte, ends bool) int {
 		return headerGoesOn
 	}
 	h.skip = false
-	switch text := bytes.TrimRight(line, "\r\n"); {
+	switch text := bytes.Trim(line, "\r\n"); {
 	case len(text) == 0:
 		if h.message && len(h.raw) == 0 && !h.full {
 			h.blank = true
@@ -109,6 +109,7 @@ func (h *header) line(line []byte, ends bool) int {
 		}
 		h.dropped = false
 		at := len(h.raw)
+		at += len(line) - len(bytes.TrimLeft(line, "\r\n"))
 		colon := at + n + bytes.IndexByte(text[n:], ':')
 		h.fields = append(h.fields, field{name: at, nameEnd: at + n, value: min(colon+1, maxHeader)})
 	}
@@ -192,7 +193,7 @@ func (h *header) isParameter(line []byte) bool {
 
 // isEnvelope tells an mbox separator, RFC 4155, also with the quoting that some programs leave on it.
 func isEnvelope(line []byte) bool {
-	return bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))
+	return len(line) <= maxName && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From ")))
 }
 
 // name gives a field name in lower case; it is valid until the next call.

@@ -207,3 +207,25 @@ func percent(s string) []byte {
 	}
 	return out
 }
+
+// dropComments takes out what stands in parentheses, RFC 5322 §3.2.2. A comment without an end takes the rest.
+func dropComments(s string) string {
+	if strings.IndexByte(s, '(') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '(')
+		if i < 0 {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:i])
+		n, _ := comment(s[i:])
+		if n == 0 {
+			return b.String()
+		}
+		b.WriteByte(' ')
+		s = s[i+n:]
+	}
+}

@@ -33,6 +33,7 @@ const (
 	maxAddresses   = 10000     // of one field
 	maxReferences  = 100       // message identifiers of References
 	maxMessageID   = 998       // octets; a line can have no more, RFC 5322 §2.1.1
+	maxType        = 255       // octets of type and subtype
 	maxFilename    = 1000      // octets
 	maxSafeName    = 255       // octets, as file systems have it
 	maxPreamble    = 1 << 20   // octets before the first boundary; what is longer is a part

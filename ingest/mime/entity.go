@@ -93,8 +93,11 @@ func (w *walker) endHeader() {
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(w.addPart(p))
 		w.leaf.silent = empty && len(w.frames) > 0
+		if w.leaf.sniff = !attached && w.protectPart(path, &e); w.leaf.sniff {
+			w.leaf.head = make([]byte, 0, sniffLength)
+		}
 		if p.Body {
-			w.leaf.keepText(html, p.Charset, group)
+			w.leaf.keepText(html, e.params, group)
 		} else if isReport(e.contentType) {
 			w.leaf.keepReport()
 		}
@@ -169,7 +172,8 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 	w.leaf.sum.copy = w.copyOf(w.childPath(&f, 1))
 	w.leaf.sum.copy.hold()
 	if !attached && !w.attached {
-		w.leaf.keepText(false, e.params.get("charset"), 0)
+		w.leaf.keepText(false, e.params, 0)
+		w.protectMultipart(w.place(f.path), e)
 	}
 }
 
@@ -343,5 +347,5 @@ func contentID(s string) string {
 // addTextPart lists the body of a multipart that has no parts.
 func (w *walker) addTextPart(path string) int {
 	attached := w.attached || w.frames[len(w.frames)-1].attached
-	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Attached: attached, Charset: w.leaf.body.charset})
+	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Attached: attached, Charset: shorten(clean(w.leaf.body.charset), 100)})
 }

@@ -137,6 +137,8 @@ type body struct {
 	html       bool
 	cut        bool // the part was longer
 	group      int  // the multipart/alternative it lies in; 0 for none
+	flowed     bool // format=flowed, RFC 3676
+	delSp      bool // and the spaces at line ends are not content
 }
 
 // defect notes what is wrong, once per code and place, and a code that many parts have no more than maxSameDefects times.
@@ -158,6 +160,7 @@ func (p *parser) defect(code, where, text string) {
 // finish makes the text and settles what depends on the whole message.
 func (p *parser) finish() {
 	p.chooseText()
+	p.protectText()
 	p.markInline()
 	p.understand()
 }

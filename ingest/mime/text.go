@@ -78,6 +78,9 @@ func (p *parser) bodyText(b body) string {
 		return clean(text)
 	}
 	s = unixLines(clean(s))
+	if b.flowed {
+		s = unflow(s, b.delSp)
+	}
 	if hasUuencode(s) {
 		p.defect(Uuencoded, "", "")
 	}

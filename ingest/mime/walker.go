@@ -326,6 +326,7 @@ func (w *walker) delimiter(i int, last bool, skip, n int) {
 	w.bol = true
 	if last {
 		f.closed = true
+		w.leaf.kind = epilogue
 		return
 	}
 	if f.closed {

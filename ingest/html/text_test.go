@@ -38,4 +38,3 @@ func TestText(t *testing.T) {
 		}
 	}
 }
-

@@ -40,6 +40,9 @@ func shownAddress(href, text string) (shown string, ok bool) {
 		}
 		return rest, rest != "" && !strings.Contains(lower(text), lower(rest))
 	case "tel":
+		if i := strings.IndexFunc(rest, func(r rune) bool { return !strings.ContainsRune("0123456789+-(). ", r) }); i >= 0 {
+			rest = rest[:i]
+		}
 		return rest, digits(rest) != "" && !strings.Contains(digits(text), digits(rest))
 	case "http", "https":
 		if !strings.HasPrefix(rest, "//") {

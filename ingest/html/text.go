@@ -88,8 +88,6 @@ func (t *plainText) full() bool {
 	return t.cut
 }
 
-func (t *plainText) document(*scanner) {}
-
 func (t *plainText) rawText(name, s string) {
 	switch name {
 	case "style":

@@ -28,6 +28,8 @@ type walker[D any] struct {
 	overHidden int  // value of over at the outermost hidden one, 0 if none
 	broken     bool // a line break stands for their tags
 	tooDeep    bool
+
+	begun bool // there was content; a body element that comes later is that of a mail inside the mail
 }
 
 type element[D any] struct {
@@ -49,7 +51,6 @@ type sink[D any] interface {
 	void(name string, data D) // an element without content
 	text(s string)            // with its entities
 	rawText(name, s string)   // of an element whose content is no markup: without entities but for title and textarea
-	document(z *scanner)      // a start tag of html or body, before anything else is open
 	full() bool               // nothing more is wanted
 }
 
@@ -92,6 +93,7 @@ func (w *walker[D]) text(s string) {
 	if !w.isShown() {
 		return
 	}
+	w.begun = true
 	w.content()
 	w.sink.text(s)
 }
@@ -171,11 +173,14 @@ func (w *walker[D]) start() {
 	}
 	t := traitsOf(name)
 	if t&structure != 0 {
-		if (name == "body" || name == "html") && len(w.stack) == 0 {
-			w.sink.document(w.z)
+		if name == "body" && !w.begun {
+			w.begun = true
+			data, _ := w.sink.look(w.z)
+			w.push(element[D]{name: name, traits: block | special, data: data})
 		}
 		return
 	}
+	w.begun = true
 	if t&(part|cell) != 0 && w.open["table"] == 0 && w.over == 0 {
 		return
 	}

@@ -100,8 +100,9 @@ func (w *walker) beginLines() {
 	w.began = true
 	w.eol, w.needle = '\n', []byte("\n--")
 	first := w.buf[:min(w.end, minBuffer)]
-	// A CR at the very end may have its LF behind it.
-	if bytes.IndexByte(first, '\n') < 0 && bytes.IndexByte(bytes.TrimSuffix(first, []byte("\r")), '\r') >= 0 {
+	// A CR at the very end may have its LF behind it. A few LF between many CR are no line ends, and the other way round.
+	feeds := bytes.Count(first, []byte("\n"))
+	if bare := bytes.Count(bytes.TrimSuffix(first, []byte("\r")), []byte("\r")) - bytes.Count(first, []byte("\r\n")); bare > 2*feeds {
 		w.eol, w.needle = '\r', []byte("\r--")
 		w.defect(BareCR, w.place(""), "")
 	}
@@ -325,6 +326,7 @@ func (w *walker) delimiter(i int, last bool, skip, n int) {
 	w.bol = true
 	if last {
 		f.closed = true
+		w.leaf.kind = epilogue
 		return
 	}
 	if f.closed {

@@ -90,6 +90,24 @@ func marshal(m proto.Message) ([]byte, error) {
 	return tight.Bytes(), nil
 }
 
+// AmendedData makes the data of the event that announces what parsing again changed, protojson of AmendedEvent.
+func AmendedData(a ingest.Amendment) (typ string, data []byte, err error) {
+	e := &mailintakev1.AmendedEvent{
+		Message:          contract.MessageName(a.Channel.Name(), a.ID),
+		EmailChannel:     eventChannel(a.Channel),
+		Sequence:         a.Sequence,
+		Changed:          contract.Texts(a.Changed),
+		OldParserVersion: int32(a.OldParser),
+		ParserVersion:    int32(a.Parser),
+		Replay:           "tenants/" + a.Channel.Tenant + "/replays/" + contract.Text(a.Replay),
+	}
+	if a.Mail != nil {
+		e.MessageClass = contract.Class(a.Mail.Class)
+	}
+	data, err = marshal(e)
+	return TypeAmended, data, err
+}
+
 func quarantined(c ingest.Committed) *mailintakev1.QuarantinedEvent {
 	return &mailintakev1.QuarantinedEvent{
 		EmailChannel: eventChannel(c.Channel),
@@ -136,6 +154,8 @@ func received(c ingest.Committed) *mailintakev1.ReceivedEvent {
 		AutoReply:        contract.AutoReply(mail.AutoReply),
 		Bounce:           contract.Bounce(mail.Bounce),
 		Authentication:   contract.Authentication(mail.Auth),
+		Thread:           contract.Thread(c.Thread, c.Channel.Name()),
+		Siblings:         contract.Texts(c.Siblings),
 		Invitation:       contract.Invitation(mail.Calendar),
 		Priority:         contract.Text(string(mail.Priority)),
 		MailingList:      contract.MailingList(mail.List),

@@ -59,7 +59,7 @@ func visible(name string) string {
 // cutExtension cuts a name before its last dot. What is too long or too odd to be an extension stays in the stem.
 func cutExtension(name string) (stem, extension string) {
 	i := strings.LastIndexByte(name, '.')
-	if i < 0 || len(name)-i > 20 || strings.ContainsRune(name[i:], ' ') {
+	if i < 0 || len(name)-i > 20 || strings.ContainsFunc(name[i+1:], func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		return name, ""
 	}
 	return strings.TrimRight(name[:i], " ."), name[i:]

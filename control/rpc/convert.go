@@ -22,6 +22,7 @@ func settingsOf(in *mailintakev1.EmailChannel) (control.Settings, error) {
 		StartTLS:      in.GetStarttls() != mailintakev1.EmailChannel_Tls_DISABLED,
 		TLSServerName: in.GetTls().GetServerName(), TLSCAPEM: in.GetTls().GetCaPem(),
 		Username: in.GetUsername(), PollInterval: in.GetPollInterval().AsDuration(), MaxMessageBytes: in.GetMaxMessageBytes(),
+		Aliases: in.GetAliases(), FallbackCharset: in.GetFallbackCharset(), AuthservIDs: in.GetAuthservIds(),
 	}
 	if len(in.GetFolders()) > 0 {
 		s.Folder = in.GetFolders()[0]
@@ -89,6 +90,7 @@ func channelProto(c *control.Channel) *mailintakev1.EmailChannel {
 		Username: s.Username, PasswordSet: c.PasswordSet, PollInterval: durationpb.New(s.PollInterval),
 		InitialSync: mailintakev1.EmailChannel_InitialSync(s.InitialSync) + mailintakev1.EmailChannel_NEW_ONLY, InitialSyncTime: timestamp(s.SyncSince),
 		Settlement: mailintakev1.EmailChannel_Settlement(s.Settlement) + mailintakev1.EmailChannel_LEAVE, MaxMessageBytes: s.MaxMessageBytes,
+		Aliases: s.Aliases, FallbackCharset: s.FallbackCharset, AuthservIds: s.AuthservIDs,
 		State: mailintakev1.EmailChannel_State(h.State), Etag: c.Etag(),
 		CreateTime: timestamp(c.Created), UpdateTime: timestamp(c.Updated), DeleteTime: timestamp(c.Deleted),
 	}

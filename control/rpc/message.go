@@ -21,6 +21,7 @@ func messageProto(m *control.Message) *mailintakev1.Message {
 		HasHtml: mail.HasHTML, Parts: contract.Parts(mail.Parts), Defects: contract.Defects(mail.Defects),
 		MessageClass: contract.Class(mail.Class), Evidence: contract.Evidence(mail.Evidence), AutoReply: contract.AutoReply(mail.AutoReply),
 		Bounce: contract.Bounce(mail.Bounce), Authentication: contract.Authentication(mail.Auth),
+		Thread: contract.Thread(m.Thread, control.ChannelName(m.Tenant, m.Channel)), Siblings: contract.Texts(m.Siblings), ParserVersion: int32(m.Parser),
 		Invitation: contract.Invitation(mail.Calendar), Priority: clean(string(mail.Priority)), MailingList: contract.MailingList(mail.List),
 		MatchedRecipient: contract.Recipient(mail.Recipient), Protection: clean(string(mail.Protection)),
 	}

@@ -56,13 +56,16 @@ type Options struct {
 	// FallbackCharset is assumed for text that names no usable charset and is not UTF-8. Empty, or a name that is not
 	// known, means windows-1252.
 	FallbackCharset string
+	// Addresses are the channel's own: the customer-facing one first, then its aliases. Mail.Recipient says which of them
+	// the message was for.
+	Addresses []string
 }
 
 // Parse reads a message of about size octets from r up to its end; size is a hint and may be 0. It never fails: where
 // the message is broken it keeps what it could read and lists defects. An error of r ends the message there, with
 // defect READ_FAILED.
 func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
-	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset}
+	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset, own: o.Addresses}
 	if _, ok := lookup(p.fallback); !ok {
 		p.fallback = "windows-1252"
 	}
@@ -96,8 +99,9 @@ func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
 // parser is what all walkers of one message share.
 type parser struct {
 	mail     *ingest.Mail
-	fallback string // charset of text that names none; known
-	declared string // charset that the message's own Content-Type names
+	fallback string   // charset of text that names none; known
+	own      []string // Options.Addresses
+	declared string   // charset that the message's own Content-Type names
 	entities int
 	kept     []byte           // octets of body parts, decoded from their transfer encoding
 	plain    int              // octets of kept that are plain text

@@ -100,6 +100,7 @@ func TestCorpus(t *testing.T) {
 		messages++
 		m := Parse(bytes.NewReader(raw), int64(len(raw)), Options{})
 		checkSane(t, a.Path, raw, m)
+		checkExtract(t, a.Path, raw, m)
 		for field, want := range a.Truth {
 			got, equal := compareField(t, field, want, m)
 			s := scores[field]

@@ -51,11 +51,11 @@ func (w *walker) endHeader() {
 		// The rest of the message is one opaque part: no boundary counts any more.
 		w.defect(TooManyParts, "", "")
 		for i := range w.frames {
-			w.frames[i].boundary, w.frames[i].closed = nil, true
+			w.frames[i].boundary, w.frames[i].guessed, w.frames[i].closed = nil, nil, true
 		}
 		w.open = 0
 		w.leaf.start(w, part, identity)
-		w.leaf.index = w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream"})
+		w.leaf.list(w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream", Attached: attached}))
 
 	case strings.HasPrefix(e.contentType, "multipart/") && !w.tooDeep(path):
 		if e.encoding != identity {
@@ -64,16 +64,20 @@ func (w *walker) endHeader() {
 		w.pushMultipart(path, root, &e, group, attached)
 
 	case isMessage(e.contentType) && !w.tooDeep(path):
-		index := w.addPart(w.describe(path, &e))
+		p := w.describe(path, &e)
+		p.Attached = attached
+		index := w.addPart(p)
 		if e.encoding == identity {
-			w.frames = append(w.frames, frame{path: path, part: index, sum: newTally(), attached: true})
-			w.frames[len(w.frames)-1].sum.write(lines)
+			sum := newTally()
+			sum.copy = w.copyOf(path)
+			sum.write(lines)
+			w.frames = append(w.frames, frame{path: path, part: index, sum: sum, attached: true})
 			w.inHeader = true
 			h.begin(true)
 			return
 		}
 		w.leaf.start(w, part, e.encoding)
-		w.leaf.index = index
+		w.leaf.list(index)
 		if w.nested == maxEncoded {
 			w.defect(TooDeep, path, "")
 			break
@@ -84,9 +88,10 @@ func (w *walker) endHeader() {
 	default:
 		p := w.describe(path, &e)
 		html := e.contentType == "text/html"
+		p.Attached = attached
 		p.Body = !attached && isBodyText(&e)
 		w.leaf.start(w, part, e.encoding)
-		w.leaf.index = w.addPart(p)
+		w.leaf.list(w.addPart(p))
 		w.leaf.silent = empty && len(w.frames) > 0
 		if p.Body {
 			w.leaf.keepText(html, p.Charset, group)
@@ -117,7 +122,7 @@ func (w *walker) headerDefects(where string) {
 	if h.envelope {
 		w.defect(EnvelopeLine, where, "")
 	}
-	if h.suspect >= 0 {
+	if h.suspect >= 0 || h.blank && len(h.fields) == 0 {
 		if len(h.fields) == 0 {
 			w.defect(HeaderMissing, where, "")
 		} else {
@@ -157,9 +162,12 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 	} else {
 		w.defect(BoundaryMissing, w.place(f.path), "")
 	}
+	w.mail.Multiparts = append(w.mail.Multiparts, ingest.Multipart{Path: w.place(f.path), ContentType: e.contentType})
 	w.frames = append(w.frames, f)
 	w.open++
 	w.leaf.start(w, preamble, e.encoding)
+	w.leaf.sum.copy = w.copyOf(w.childPath(&f, 1))
+	w.leaf.sum.copy.hold()
 	if !attached && !w.attached {
 		w.leaf.keepText(false, e.params.get("charset"), 0)
 	}
@@ -260,6 +268,9 @@ func (w *walker) readEntity(where string, top bool) entity {
 		w.declared = e.params.get("charset")
 		w.readFields()
 		w.keepHeader()
+		if w.view != nil {
+			w.keepView()
+		}
 	}
 	return e
 }
@@ -326,5 +337,6 @@ func contentID(s string) string {
 
 // addTextPart lists the body of a multipart that has no parts.
 func (w *walker) addTextPart(path string) int {
-	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Charset: w.leaf.body.charset})
+	attached := w.attached || w.frames[len(w.frames)-1].attached
+	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Attached: attached, Charset: w.leaf.body.charset})
 }

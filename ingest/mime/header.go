@@ -23,6 +23,7 @@ type header struct {
 	junk         int  // lines that turned out to be junk
 	envelope     bool // an envelope line was left out
 	ended        bool // by an empty line
+	blank        bool // empty lines came before
 }
 
 // field is one header field; the positions are those in header.raw.
@@ -66,6 +67,7 @@ func (h *header) line(line []byte, ends bool) int {
 	switch text := bytes.TrimRight(line, "\r\n"); {
 	case len(text) == 0:
 		if h.message && len(h.raw) == 0 && !h.full {
+			h.blank = true
 			return headerGoesOn // empty lines before the header
 		}
 		h.ended = true
@@ -87,6 +89,9 @@ func (h *header) line(line []byte, ends bool) int {
 			if len(h.fields) == 0 && h.suspect < 0 && isEnvelope(text) {
 				h.envelope, h.skip = true, true
 				break
+			}
+			if h.blank && len(h.raw) == 0 {
+				return headerOver // the empty line was the end of an empty header
 			}
 			if h.suspect < 0 && !h.dropped && h.isParameter(text) {
 				break // a folded parameter that lost its white space goes on the field

@@ -40,6 +40,12 @@ func (l *leaf) start(w *walker, kind, encoding int) {
 	*l = leaf{walker: w, kind: kind, sum: sum, decode: l.decode}
 }
 
+// list says which of Mail.Parts the leaf is.
+func (l *leaf) list(index int) {
+	l.index = index
+	l.sum.copy = l.walker.copyOf(l.walker.mail.Parts[index].Path)
+}
+
 // keepText keeps the octets for the text of the message.
 func (l *leaf) keepText(html bool, charset string, group int) {
 	p := l.walker.parser
@@ -88,6 +94,10 @@ func (l *leaf) write(p []byte) {
 // decoded takes octets out of the decoder.
 func (l *leaf) decoded(p []byte) {
 	l.sum.add(p)
+	if l.kind == preamble && l.sum.size > maxPreamble {
+		l.walker.defect(PreambleLong, l.walker.place(l.walker.frames[len(l.walker.frames)-1].path), "")
+		l.walker.promotePreamble()
+	}
 	if l.sub != nil {
 		l.sub.Write(p)
 	}
@@ -105,6 +115,7 @@ func (l *leaf) decoded(p []byte) {
 func (l *leaf) promote(path string) {
 	l.kind = part
 	l.index = l.walker.addTextPart(path)
+	l.sum.copy.release()
 }
 
 // finish ends the leaf; drop says that the line end which is held back belongs to a boundary.

@@ -19,7 +19,7 @@ import (
 
 // Version is the version of the parser. It is stored with what the parser made of a message and rises whenever the same
 // octets may give another Mail, so that messages can be parsed again.
-const Version = 1
+const Version = 2
 
 // The limits of one message. What lies beyond them is kept as one opaque part or left out, and flagged by a defect.
 const (
@@ -33,7 +33,9 @@ const (
 	maxAddresses   = 10000     // of one field
 	maxReferences  = 100       // message identifiers of References
 	maxMessageID   = 998       // octets; a line can have no more, RFC 5322 §2.1.1
-	maxFilename    = 255       // octets, as file systems have it
+	maxFilename    = 1000      // octets
+	maxSafeName    = 255       // octets, as file systems have it
+	maxPreamble    = 1 << 20   // octets before the first boundary; what is longer is a part
 	maxDefects     = 100
 	maxSameDefects = 10
 
@@ -65,10 +67,22 @@ type Options struct {
 // the message is broken it keeps what it could read and lists defects. An error of r ends the message there, with
 // defect READ_FAILED.
 func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
+	p := newParser(o)
+	p.read(r, size)
+	p.finish()
+	return p.mail
+}
+
+func newParser(o Options) *parser {
 	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset, own: o.Addresses}
 	if _, ok := lookup(p.fallback); !ok {
 		p.fallback = "windows-1252"
 	}
+	return p
+}
+
+// read takes the whole message through a walker.
+func (p *parser) read(r io.Reader, size int64) {
 	w := newWalker(p, "", 0, int(min(max(size+1, minBuffer), maxBuffer)))
 	p.kept = make([]byte, 0, min(max(size, 0), 8<<10))
 	for empty := 0; ; {
@@ -85,15 +99,17 @@ func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
 		}
 		if err != nil {
 			if err != io.EOF {
+				p.failed = err
 				p.defect(ReadFailed, "", err.Error())
 			}
 			break
 		}
 		w.scan(false)
+		if p.copy != nil && p.copy.err != nil {
+			break
+		}
 	}
 	w.scan(true)
-	p.finish()
-	return p.mail
 }
 
 // parser is what all walkers of one message share.
@@ -111,6 +127,10 @@ type parser struct {
 	header   []ingest.Field   // of the message itself
 	reports  []class.Report
 	reported int // octets of reports
+
+	view   *View   // what Inspect gives, nil for others
+	copy   *copier // of the octets of one part, for Extract; nil for others
+	failed error   // of the reader
 }
 
 // body is one body part in parser.kept.

@@ -55,7 +55,7 @@ func (m *mailboxes) Probe(ctx context.Context, box ingest.Mailbox) control.Probe
 
 // parse runs the parser over spooled octets. A spool that cannot be read back yields a mail with a defect: the octets
 // themselves are what counts, and the commit that reads them next reports the fault.
-func parse(_ context.Context, octets ingest.Octets) *ingest.Mail {
+func parse(_ context.Context, _ *ingest.Channel, octets ingest.Octets) *ingest.Mail {
 	r, err := octets.Open()
 	if err != nil {
 		return &ingest.Mail{Defects: []ingest.Defect{{Code: "UNREADABLE", Text: fmt.Sprint(err)}}}

@@ -23,7 +23,6 @@ type leaf struct {
 	sum    *tally
 	decode decoder
 	sub    *walker // reads an encoded message
-	silent bool    // not listed when empty
 	sniff  bool    // head is kept, for S/MIME
 	head   []byte  // the first octets
 
@@ -170,10 +169,6 @@ func (l *leaf) finish(drop bool) {
 	if l.sub != nil {
 		l.sub.scan(true)
 		parts = w.mail.Parts
-	}
-	if l.silent && l.sum.size == 0 {
-		w.mail.Parts = parts[:l.index]
-		return
 	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
 	if l.sniff {

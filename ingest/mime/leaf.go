@@ -1,10 +1,16 @@
 package mime
 
-import "github.com/mailintake/mailintake/ingest/class"
+import (
+	"bytes"
+	"strings"
+
+	"github.com/mailintake/mailintake/ingest/class"
+)
 
 // What a leaf does with its octets.
 const (
-	discard  = iota // an epilogue, or nothing
+	discard  = iota // nothing
+	epilogue        // what comes behind a closing boundary: left out
 	preamble        // what comes before the first boundary: text if none follows
 	part            // a part, listed
 )
@@ -17,7 +23,8 @@ type leaf struct {
 	sum    *tally
 	decode decoder
 	sub    *walker // reads an encoded message
-	silent bool    // not listed when empty
+	sniff  bool    // head is kept, for S/MIME
+	head   []byte  // the first octets
 
 	keep    bool // for the text of the message
 	report  bool // for classification
@@ -46,8 +53,8 @@ func (l *leaf) list(index int) {
 	l.sum.copy = l.walker.copyOf(l.walker.mail.Parts[index].Path)
 }
 
-// keepText keeps the octets for the text of the message.
-func (l *leaf) keepText(html bool, charset string, group int) {
+// keepText keeps the octets for the text of the message; the part is HTML or plain text as params describe it.
+func (l *leaf) keepText(html bool, params params, group int) {
 	p := l.walker.parser
 	l.keep, l.html = true, html
 	l.limit = maxKeptOctets - len(p.kept)
@@ -57,7 +64,11 @@ func (l *leaf) keepText(html bool, charset string, group int) {
 		l.limit = min(l.limit, maxPlainOctets-p.plain)
 	}
 	l.limit = max(l.limit, 0)
-	l.body = body{start: len(p.kept), charset: charset, html: html, group: group}
+	l.body = body{start: len(p.kept), charset: params.charset(), html: html, group: group}
+	if !html {
+		l.body.flowed = strings.EqualFold(params.get("format"), "flowed")
+		l.body.delSp = strings.EqualFold(params.get("delsp"), "yes")
+	}
 }
 
 // keepReport keeps the octets for classification.
@@ -84,6 +95,14 @@ func (l *leaf) write(p []byte) {
 	if l.kind == discard || len(p) == 0 {
 		return
 	}
+	if l.kind == epilogue {
+		if len(bytes.TrimSpace(p)) > 0 {
+			w := l.walker
+			w.defect(EpilogueText, w.place(w.frames[len(w.frames)-1].path), "")
+			l.kind = discard
+		}
+		return
+	}
 	if l.heldLen > 0 {
 		l.decode.write(l.held[:l.heldLen])
 		l.heldLen = 0
@@ -93,6 +112,9 @@ func (l *leaf) write(p []byte) {
 
 // decoded takes octets out of the decoder.
 func (l *leaf) decoded(p []byte) {
+	if l.sniff && len(l.head) < cap(l.head) {
+		l.head = append(l.head, p[:min(len(p), cap(l.head)-len(l.head))]...)
+	}
 	l.sum.add(p)
 	if l.kind == preamble && l.sum.size > maxPreamble {
 		l.walker.defect(PreambleLong, l.walker.place(l.walker.frames[len(l.walker.frames)-1].path), "")
@@ -122,7 +144,8 @@ func (l *leaf) promote(path string) {
 func (l *leaf) finish(drop bool) {
 	w := l.walker
 	switch l.kind {
-	case discard:
+	case discard, epilogue:
+		l.kind = discard
 		return
 	case preamble:
 		if l.keep {
@@ -147,11 +170,10 @@ func (l *leaf) finish(drop bool) {
 		l.sub.scan(true)
 		parts = w.mail.Parts
 	}
-	if l.silent && l.sum.size == 0 {
-		w.mail.Parts = parts[:l.index]
-		return
-	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
+	if l.sniff {
+		w.sniffPKCS7(l.head)
+	}
 	if l.report {
 		w.addReport(path, parts[l.index].ContentType, w.kept[l.body.start:])
 		w.kept = w.kept[:l.body.start]

@@ -57,13 +57,11 @@ func (p *parser) shownBodies(html bool) []body {
 	filled := make([]body, 0, len(p.bodies))
 	preferred := make(map[int]bool) // there is what is preferred, by group
 	for _, b := range p.bodies {
+		p.mail.HasHTML = p.mail.HasHTML || b.html && b.end > b.start
 		if len(bytes.TrimSpace(p.kept[b.start:b.end])) == 0 {
 			continue
 		}
 		filled = append(filled, b)
-		if b.html {
-			p.mail.HasHTML = true
-		}
 		if b.group > 0 && b.html == html {
 			preferred[b.group] = true
 		}
@@ -80,6 +78,9 @@ func (p *parser) bodyText(b body) string {
 		return clean(text)
 	}
 	s = unixLines(clean(s))
+	if b.flowed {
+		s = unflow(s, b.delSp)
+	}
 	if hasUuencode(s) {
 		p.defect(Uuencoded, "", "")
 	}

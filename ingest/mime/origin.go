@@ -27,7 +27,7 @@ func (p *parser) readOrigin() {
 		case "list-post":
 			if p.mail.List.Post == "" {
 				p.mail.List.Post = firstURI(f.Value)
-				if p.mail.List.Post == "" && strings.EqualFold(strings.TrimSpace(stripComments(f.Value)), "NO") { // RFC 2369 §3.4
+				if p.mail.List.Post == "" && strings.EqualFold(strings.TrimSpace(dropComments(f.Value)), "NO") { // RFC 2369 §3.4
 					p.mail.List.Post = "NO"
 				}
 			}

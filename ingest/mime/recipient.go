@@ -74,7 +74,7 @@ func (p *parser) receivedFor(addresses []mailbox, own []string) ingest.Recipient
 		if n++; n > maxRecipientFields {
 			break
 		}
-		words := strings.Fields(stripComments(f.Value))
+		words := strings.Fields(dropComments(f.Value))
 		for j := 0; j+1 < len(words); j++ {
 			if !strings.EqualFold(words[j], "for") {
 				continue

@@ -1,0 +1,168 @@
+package class
+
+import (
+	"strings"
+)
+
+// automatic recognises an answer that no person wrote, RFC 3834. X-Auto-Response-Suppress does not count: many programs
+// set it on every mail they send.
+func (c *classifier) automatic() bool {
+	h := c.header
+	found := false
+	switch token := h.token(autoSubmitted); {
+	case strings.HasPrefix(token, "auto-replied"), token == "auto-reply", token == "vacation":
+		c.noteField("auto-submitted", autoSubmitted)
+		found = true
+	}
+	switch h.token(precedence) {
+	case "auto_reply", "auto-reply", "autoreply":
+		c.noteField("precedence", precedence)
+		found = true
+	}
+	if h.present[vacation] && (lower(h.values[vacation]) != "no" && lower(h.values[vacation]) != "false") {
+		c.noteField("vacation-header", vacation)
+		found = true
+	}
+	if phrase := c.automaticSubject(); phrase != "" && !h.present[listID] {
+		c.note("auto-reply-subject", "Subject", c.mail.Subject)
+		found = true
+	}
+	if found && h.present[autoSuppress] {
+		c.noteField("response-suppressed", autoSuppress)
+	}
+	return found
+}
+
+// automaticSubject gives the words with which programs begin the subject of an answer, where it begins so. Words of
+// people come behind: "Re: Out of office" was written by somebody.
+func (c *classifier) automaticSubject() string {
+	return hasPrefixAny(c.subject, automaticSubjects)
+}
+
+// automaticSubjects begin the subjects of automatic answers, in lower case. Those that people use as well are followed
+// by the colon that programs set.
+var automaticSubjects = []string{
+	"automatic reply", "auto reply:", "auto-reply", "autoreply", "auto reply from", "auto response", "auto-response", "autoresponse", "auto respond", "automatic response", "automated reply", "automated response",
+	"auto: ", "[auto-reply]", "[auto reply]", "(auto reply)", "out of office:", "out of office autoreply", "out of office reply", "out-of-office", "out of the office:", "ooo:", "away from my mail", "away notification:",
+	"vacation reply", "vacation response", "vacation:", "on vacation:", "i am out of the office", "i'm out of the office", "autorespons", "automailantwort", "is out of the office",
+	"automatische antwort", "autom. antwort", "abwesenheitsnotiz", "abwesenheit:", "abwesenheitsassistent", "abwesenheitsbenachrichtigung", "abwesenheitsmeldung", "automatische abwesenheit", "urlaubsbenachrichtigung", "eingangsbestätigung",
+	"réponse automatique", "reponse automatique", "absence du bureau", "message d'absence", "absent du bureau", "absence :", "risposta automatica", "fuori sede", "fuori ufficio", "risposta non in sede", "assente dall'ufficio",
+	"respuesta automática", "respuesta automatica", "fuera de la oficina", "fuera de oficina", "resposta automática", "resposta automatica", "fora do escritório", "ausência temporária", "ausencia temporal", "ausente do escritório",
+	"automatisch antwoord", "automatische beantwoording", "automatisch bericht", "afwezig:", "afwezigheid", "niet aanwezig", "autosvar", "automatiskt svar", "automatisk svar", "automatisk svar:", "frånvarande", "fraværende", "fravær:",
+	"automaattinen vastaus", "poissa:", "odpowiedź automatyczna", "automatyczna odpowiedź", "nieobecność", "automatická odpověď", "automatická odpoveď", "automatikus válasz", "házon kívül", "răspuns automat", "raspuns automat",
+	"otomatik yanıt", "otomatik cevap", "ofis dışı", "ofis dışında", "автоответ", "автоматический ответ", "автоматична відповідь", "автоматичен отговор", "αυτόματη απάντηση", "εκτός γραφείου", "automatski odgovor", "samodejni odgovor",
+	"automātiska atbilde", "automaatvastus", "automatinis atsakymas", "自動応答", "自動返信", "不在通知", "自动答复", "自动回复", "自動回覆", "自動答覆", "자동 응답", "자동 회신", "자동응답", "부재중", "تلقائي", "رد تلقائي", "תשובה אוטומטית", "מענה אוטומטי", "ตอบกลับอัตโนมัติ", "thư trả lời tự động", "trả lời tự động", "balasan otomatis",
+	"sjálfvirkt svar", "автоматски одговор",
+}
+
+// calendar recognises an invitation or an answer to one, RFC 6047.
+func (c *classifier) calendar() bool {
+	if i := c.mail.Calendar; i != nil && (i.Method != "" || i.UID != "") {
+		if i.Method != "" && i.Method != "PUBLISH" {
+			c.note("calendar-method", "text/calendar", i.Method)
+			return true
+		}
+	}
+	for i := range c.mail.Parts {
+		p := &c.mail.Parts[i]
+		if p.ContentType == "text/calendar" && !p.Attached && c.mail.Calendar == nil {
+			c.note("calendar-part", p.Path, p.ContentType)
+			return true
+		}
+	}
+	if strings.HasPrefix(lower(c.header.values[contentType]), "text/calendar") {
+		c.noteField("calendar-part", contentType)
+		return true
+	}
+	return false
+}
+
+// list recognises mail that came by a mailing list or goes to many, RFC 2919 and RFC 2369. A person's answer that came by
+// a list is the list's as well.
+func (c *classifier) list() bool {
+	h := c.header
+	found := false
+	if h.present[listID] || c.mail.List.ID != "" {
+		c.noteField("list-id", listID)
+		found = true
+	}
+	if h.present[mailingList] {
+		c.noteField("mailing-list", mailingList)
+		found = true
+	}
+	token := h.token(precedence)
+	many := token == "bulk" || token == "list" || token == "junk"
+	if h.present[listUnsubscribe] {
+		c.noteField("list-unsubscribe", listUnsubscribe)
+		found = true
+	}
+	if h.present[listPost] {
+		c.noteField("list-post", listPost)
+		found = true
+	}
+	if token == "list" || many && (h.present[bulk] || found) {
+		c.noteField("precedence", precedence)
+		found = true
+	}
+	if !found && isListSender(localPart(c.from.Email)) && many {
+		c.note("list-sender", "From", c.from.Email)
+		found = true
+	}
+	return found
+}
+
+// isListSender tells local parts of list managers.
+func isListSender(local string) bool {
+	return strings.HasPrefix(local, "owner-") || hasSuffixAny(local, []string{"-bounces", "-owner", "-request", "-admin", "-errors"})
+}
+
+// system recognises mail that a program made and that is none of the others.
+func (c *classifier) system() bool {
+	h := c.header
+	found := false
+	if token := h.token(autoSubmitted); token != "" && token != "no" {
+		c.noteField("auto-submitted", autoSubmitted)
+		found = true
+	}
+	for _, kind := range [...]int{generated, ticket} {
+		if h.present[kind] {
+			c.noteField("generated-header", kind)
+			found = true
+		}
+	}
+	local := localPart(c.from.Email)
+	if isNoReply(local) {
+		c.note("no-reply-sender", "From", c.from.Email)
+		found = true
+	}
+	if isRobot(local) {
+		c.note("robot-sender", "From", c.from.Email)
+		found = true
+	}
+	switch h.token(precedence) {
+	case "bulk", "junk":
+		c.noteField("precedence", precedence)
+		found = true
+	}
+	if strings.HasPrefix(c.subject, "cron <") {
+		c.note("cron-subject", "Subject", c.mail.Subject)
+		found = true
+	}
+	return found
+}
+
+// isNoReply tells local parts that say that nobody reads answers.
+func isNoReply(local string) bool {
+	bare := strings.NewReplacer("-", "", "_", "", ".", "").Replace(local)
+	return containsAny(bare, []string{"noreply", "donotreply", "dontreply", "nichtantworten", "nepasrepondre", "noresponder", "noreponse", "naoresponda", "keineantwort"}) != ""
+}
+
+// isRobot tells local parts of programs.
+func isRobot(local string) bool {
+	switch local {
+	case "mailer-daemon", "postmaster", "nagios", "icinga", "zabbix", "cron", "cronjob", "root", "daemon", "notifications", "notification", "notify", "alerts", "alert",
+		"monitoring", "monitor", "mailbot", "robot", "system", "automailer", "bounce", "bounces", "jenkins", "mailer", "www-data", "apache", "nobody":
+		return true
+	}
+	return strings.HasPrefix(local, "mailer-daemon") || strings.HasPrefix(local, "bounce-") || strings.HasPrefix(local, "bounces+")
+}

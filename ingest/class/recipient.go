@@ -1,0 +1,210 @@
+package class
+
+import (
+	"strings"
+
+	"github.com/mailintake/mailintake/ingest"
+)
+
+// readBounce puts together what report, text, header and original say.
+func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
+	skip := make(addressSet)
+	skip.add(c.mail.To)
+	skip.add(c.mail.Cc)
+	skip.add(c.mail.From)
+	n := readNotice(c.mail.Text, skip)
+	o := c.original()
+	if o.messageID == "" && o.subject == "" && len(o.to) == 0 {
+		o = readOriginal(n.original)
+	}
+	if len(d.recipients) == 0 {
+		// The report may stand in the text, where a multipart is broken or was never one.
+		if i := strings.Index(lower(cut(c.mail.Text, maxNotice)), "final-recipient:"); i >= 0 {
+			text := cut(c.mail.Text, maxNotice)
+			start := strings.LastIndex(text[:i], "\n\n")
+			d = readDeliveryStatus(stopAtBoundary(text[max(start, 0):]))
+		}
+	}
+	b := &ingest.Bounce{ReportingMTA: cut(d.reportingMTA, 255), OriginalMessageID: o.messageID, OriginalSubject: o.subject}
+	if b.OriginalMessageID == "" {
+		b.OriginalMessageID = d.messageID
+	}
+	if len(d.recipients) > 0 {
+		c.reported(b, d, n, o)
+	} else {
+		c.told(b, n, o)
+	}
+	if len(b.Recipients) == maxRecipients {
+		c.note("recipients-cut", "", "")
+	}
+	if len(b.Recipients) > 0 {
+		r := b.Recipients[0]
+		b.Action, b.Status, b.Hard = r.Action, r.Status, r.Hard
+	}
+	return b
+}
+
+// stopAtBoundary cuts a text at the first line that looks like a boundary.
+func stopAtBoundary(text string) string {
+	if i := strings.Index(text, "\n--"); i > 0 {
+		return text[:i]
+	}
+	return text
+}
+
+// reported adds the recipients of a report; where it is vague the text refines it.
+func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o originalMessage) {
+	seen := make(map[string]int)
+	for _, g := range d.recipients {
+		r := ingest.BounceRecipient{Address: g.final, Original: g.original, Action: g.action}
+		if r.Address == "" {
+			r.Address, r.Original = g.original, ""
+		}
+		if r.Address == "" {
+			r.Address = c.fallback(n, o)
+		}
+		if r.Original == "" || strings.EqualFold(r.Original, r.Address) {
+			r.Original = ""
+		}
+		context := n.text
+		if i := n.find(r.Address); i >= 0 && len(n.entries) > 1 {
+			context = n.entries[i].text
+		} else if len(d.recipients) > 1 {
+			context = linesAbout(n.text, r.Address)
+		}
+		f := failure{diagnostic: g.diagnostic, context: context, kind: g.diagnosticType, action: g.action}
+		f.status = refine(g.status, g.diagnostic)
+		c.judge(&r, &f)
+		key := lower(r.Address)
+		if i, again := seen[key]; again {
+			// A recipient that is reported twice: the one that says more stays.
+			if statusRank(r.Status) > statusRank(b.Recipients[i].Status) {
+				b.Recipients[i] = r
+			}
+			continue
+		}
+		if len(b.Recipients) == maxRecipients {
+			return
+		}
+		seen[key] = len(b.Recipients)
+		b.Recipients = append(b.Recipients, r)
+	}
+}
+
+// refine takes the code of the diagnostic where it says more than the one of the field.
+func refine(status, diagnostic string) string {
+	other := findStatus(cut(diagnostic, 2000), false)
+	if statusRank(other) > statusRank(status) {
+		return other
+	}
+	return status
+}
+
+// told adds the recipients that a text names.
+func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
+	var failed []string
+	for from, v := 0, c.header.values[failedRecipients]; len(failed) < maxRecipients; {
+		address, _, end, ok := findAddress(v, from)
+		if !ok {
+			break
+		}
+		failed = append(failed, address)
+		from = end
+	}
+	if len(failed) > len(n.entries) {
+		old := n.entries
+		n.entries = nil
+		for _, address := range failed {
+			e := entry{address: address}
+			for i := range old {
+				if strings.EqualFold(old[i].address, address) {
+					e.add(old[i].text)
+				}
+			}
+			n.entries = append(n.entries, e)
+		}
+		if len(n.entries) == 1 {
+			n.entries[0].add(n.text)
+		}
+	}
+	if len(n.entries) == 0 {
+		if address := c.fallback(n, o); address != "" {
+			n.entries = []entry{{address: address}}
+			n.entries[0].add(n.text)
+		}
+	}
+	for i := range n.entries {
+		e := &n.entries[i]
+		r := ingest.BounceRecipient{Address: e.address, Action: "failed"}
+		if c.delayed(n.text) {
+			r.Action = "delayed"
+		}
+		f := failure{diagnostic: e.text, context: n.text, action: r.Action}
+		f.status = findStatus(f.diagnostic, false)
+		c.judge(&r, &f)
+		b.Recipients = append(b.Recipients, r)
+	}
+}
+
+// fallback is the recipient where nothing names one: whom the original went to.
+func (c *classifier) fallback(n *notice, o originalMessage) string {
+	if len(n.entries) > 0 {
+		return n.entries[0].address
+	}
+	if len(o.to) > 0 {
+		return o.to[0]
+	}
+	return ""
+}
+
+// delayed tells a notice that delivery goes on.
+func (c *classifier) delayed(text string) bool {
+	low := lower(cut(text, 4000))
+	return containsAny(low, []string{"warning message only", "has been delayed", "is delayed for more", "not yet been delivered", "will be retried", "temporary failure report", "still being retried", "could not send mail for past"}) != ""
+}
+
+// judge fills in status, reply code, reason and diagnostic.
+func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
+	f.diagnostic = cut(f.diagnostic, 4000)
+	f.context = cut(f.context, 8000)
+	var class byte
+	if f.status != "" {
+		class = f.status[0]
+	}
+	f.reply = findReply(f.diagnostic, class)
+	f.command = findCommand(lower(f.diagnostic))
+	if f.command == "" {
+		f.command = findCommand(lower(f.context))
+	}
+	r.Reason = f.cause()
+	r.Hard = isHard(r.Reason)
+	r.Status, r.ReplyCode = f.status, f.reply
+	if r.Status == "" {
+		r.Status = assumedStatus(r.Reason, f)
+	}
+	if r.Action == "" {
+		r.Action = "failed"
+		if strings.HasPrefix(r.Status, "2.") {
+			r.Action = "delivered"
+		}
+	}
+	r.Diagnostic = cut(strings.Join(strings.Fields(f.diagnostic), " "), maxDiagnostic)
+}
+
+// linesAbout are the lines of a text that name an address, with the two that follow each.
+func linesAbout(text, address string) string {
+	var b strings.Builder
+	address = lower(address)
+	follow := 0
+	eachLine(text, func(line, low string) {
+		if strings.Contains(low, address) {
+			follow = 3
+		}
+		if follow > 0 && b.Len() < 8000 {
+			b.WriteString(line)
+			b.WriteByte('\n')
+			follow--
+		}
+	})
+	return b.String()
+}

@@ -63,6 +63,9 @@ func (c *classifier) looksLikeNotice() bool {
 		c.note("bounce-phrase", "text", phrase)
 		points++
 	}
+	if points > 0 && len(c.reports("rfc822", "rfc822-headers")) > 0 {
+		points++ // it returns the original
+	}
 	if points == 0 && daemon && (findReply(low, 0) != "" || findStatus(low, false) != "") && strings.Contains(text, "@") {
 		c.note("smtp-reply", "text", findStatus(low, false)+" "+findReply(low, 0))
 		points++

@@ -91,8 +91,12 @@ func (c *classifier) reports(suffixes ...string) []*Report {
 // attached tells parts that lie inside an attached message.
 func (c *classifier) attached(path string) bool {
 	for i := range c.mail.Parts {
-		if c.mail.Parts[i].Path == path {
-			return c.mail.Parts[i].Attached
+		p := &c.mail.Parts[i]
+		if p.Path == path && p.Attached {
+			return true
+		}
+		if strings.HasPrefix(p.ContentType, "message/") && len(path) > len(p.Path) && path[len(p.Path)] == '.' && strings.HasPrefix(path, p.Path) {
+			return true
 		}
 	}
 	return false

@@ -13,6 +13,15 @@ func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
 	skip.add(c.mail.Cc)
 	skip.add(c.mail.From)
 	n := readNotice(c.mail.Text, skip)
+	if len(n.entries) == 0 {
+		// Who writes to a dead address of his own gets the notice where the mail should have gone.
+		from := make(addressSet)
+		from.add(c.mail.From)
+		again := readNotice(c.mail.Text, from)
+		if len(again.entries) == 1 && c.header.values[failedRecipients] == "" {
+			n = again
+		}
+	}
 	o := c.original()
 	if o.messageID == "" && o.subject == "" && len(o.to) == 0 {
 		o = readOriginal(n.original)
@@ -73,7 +82,10 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 			context = linesAbout(n.text, r.Address)
 		}
 		f := failure{diagnostic: g.diagnostic, context: context, kind: g.diagnosticType, action: g.action}
-		f.status = refine(g.status, g.diagnostic)
+		if i := n.find(r.Address); g.diagnostic == "" && i >= 0 {
+			f.diagnostic = n.entries[i].text
+		}
+		f.status = refine(g.status, f.diagnostic)
 		c.judge(&r, &f)
 		key := lower(r.Address)
 		if i, again := seen[key]; again {
@@ -94,7 +106,7 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 // refine takes the code of the diagnostic where it says more than the one of the field.
 func refine(status, diagnostic string) string {
 	other := findStatus(cut(diagnostic, 2000), false)
-	if statusRank(other) > statusRank(status) {
+	if other != "" && statusRank(other) >= statusRank(status) {
 		return other
 	}
 	return status
@@ -171,7 +183,12 @@ func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
 	if f.status != "" {
 		class = f.status[0]
 	}
-	f.reply = findReply(f.diagnostic, class)
+	if f.reply = findReply(f.diagnostic, class); f.reply == "" {
+		f.reply = findReply(f.context, class)
+	}
+	if class != 0 && f.reply != "" && f.reply[0] != class {
+		f.reply = "" // it belongs to another attempt
+	}
 	f.command = findCommand(lower(f.diagnostic))
 	if f.command == "" {
 		f.command = findCommand(lower(f.context))
@@ -182,7 +199,9 @@ func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
 	if r.Status == "" {
 		r.Status = assumedStatus(r.Reason, f)
 	}
-	if r.Action == "" {
+	switch r.Action {
+	case "failed", "delayed", "delivered", "relayed", "expanded":
+	default: // not one of RFC 3464 §2.3.3
 		r.Action = "failed"
 		if strings.HasPrefix(r.Status, "2.") {
 			r.Action = "delivered"

@@ -51,6 +51,8 @@ func readSES(text string) *sesNotification {
 	if !strings.HasPrefix(text, "{") || !strings.Contains(text, "otificationType") && !strings.Contains(text, "eventType") {
 		return nil
 	}
+	// The lines are longer than a mail may have; who folds them breaks strings, which have no line ends of their own.
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\n ", ""), "\n", "")
 	var n sesNotification
 	var envelope struct {
 		Type    string

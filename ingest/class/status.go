@@ -90,12 +90,14 @@ func findReply(s string, class byte) string {
 		if !strings.Contains(replyCodes, code) || quantity(s[i+3:]) {
 			continue
 		}
-		rank := 3
+		rank := 4
 		switch {
 		case class != 0 && code[0] != class:
 			rank = 1
 		case code == "503" || code == "554":
 			rank = 2
+		case code[0] == '4':
+			rank = 3
 		}
 		if i > 0 && s[i-1] == '[' && after == ']' {
 			rank = 1

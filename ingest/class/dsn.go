@@ -15,9 +15,9 @@ type statusGroup struct {
 	action          string // lower case
 	status          string // the code alone
 	statusText      string // the field as it stands
-	remoteMTA       string
 	diagnosticType  string // lower case; empty where the field names none
 	diagnostic      string
+	category        string // reason by X-PowerMTA-BounceCategory
 	seenRecipient   bool
 	seenAny         bool
 }
@@ -120,7 +120,7 @@ func splitField(line string) (name, value string, ok bool) {
 // recipientField gives the field of a recipient that a name means, or nothing.
 func recipientField(name string) string {
 	switch name {
-	case "final-recipient", "original-recipient", "action", "status", "remote-mta", "diagnostic-code":
+	case "final-recipient", "original-recipient", "action", "status", "diagnostic-code":
 		return name
 	case "final-rcpt", "finalrecipient", "recipient", "x-final-recipient":
 		return "final-recipient"
@@ -128,7 +128,9 @@ func recipientField(name string) string {
 		return "original-recipient"
 	case "diagnosticcode", "diagnostic":
 		return "diagnostic-code"
-	case "last-attempt-date", "final-log-id", "will-retry-until", "x-actual-recipient", "x-display-name", "x-supplementary-info":
+	case "x-powermta-bouncecategory":
+		return "category"
+	case "remote-mta", "last-attempt-date", "final-log-id", "will-retry-until", "x-actual-recipient", "x-display-name", "x-supplementary-info":
 		return "other"
 	}
 	return ""
@@ -164,8 +166,8 @@ func (g *statusGroup) set(field, value string) {
 		if g.status = findStatus(cut(value, 200), true); g.status == "" && len(value) > 0 && (value[0] == '4' || value[0] == '5') && digits(value) == 1 {
 			g.status = value[:1] + ".0.0"
 		}
-	case "remote-mta":
-		g.remoteMTA = typedValue(value)
+	case "category":
+		g.category = powerMTACategory(lower(value))
 	case "diagnostic-code":
 		if g.diagnostic == "" {
 			g.diagnosticType, g.diagnostic = diagnosticOf(value)
@@ -238,4 +240,31 @@ func bareID(s string) string {
 		}
 	}
 	return cut(firstWord(s), 998)
+}
+
+// powerMTACategory is the reason that PowerMTA gives a bounce; nothing for the vague ones.
+func powerMTACategory(category string) string {
+	switch category {
+	case "bad-mailbox":
+		return userUnknown
+	case "bad-domain":
+		return hostUnknown
+	case "inactive-mailbox":
+		return suspended
+	case "quota-issues":
+		return mailboxFull
+	case "spam-related", "spam-block", "spam-content":
+		return spamDetected
+	case "policy-related":
+		return policyViolation
+	case "content-related":
+		return contentError
+	case "message-expired":
+		return expired
+	case "relaying-issues":
+		return relayingDenied
+	case "no-answer-from-host", "routing-errors", "bad-connection", "dns-failure":
+		return networkError
+	}
+	return ""
 }

@@ -52,12 +52,15 @@ func isHard(reason string) bool {
 type failure struct {
 	diagnostic string // of the report, or what a notice says about the address
 	context    string // other text of the notice, for the SMTP command and where diagnostic says nothing
+	subject    string // of the notice, lower case; empty where it is about several
 	kind       string // type of the diagnostic, lower case
 	status     string
 	reply      string
 	command    string
 	action     string
-	remote     bool // a server answered, the failure is not the sender's own system's
+	remote     bool // the diagnostic is what a server answered, not what a program says about it
+	address    string
+	category   string // reason that the sending system found itself; empty if it did not say
 }
 
 // cause tells the reason of a failure.
@@ -68,27 +71,37 @@ func (f *failure) cause() string {
 	if strings.HasPrefix(f.status, "2.") || f.action == "delivered" || f.action == "relayed" || f.action == "expanded" {
 		return delivered
 	}
-	text := lower(f.diagnostic)
-	byWords := reasonOfWords(text)
+	text := oneLine(lower(f.diagnostic))
+	// What a server answers counts more than what a program tells around it.
+	byWords := f.atCommand(reasonOfWords(answer(text, f.reply)))
+	if byWords == "" {
+		byWords = f.atCommand(reasonOfWords(text))
+	}
 	byStatus, exact := reasonOfStatus(f.status)
+	if f.kind == "x-unix" && (byWords == "" || byWords == userUnknown || byWords == systemError || byWords == expired) {
+		return mailerError
+	}
+	if f.category != "" && (byWords == "" || byWords == filtered || byWords == userUnknown) {
+		return f.category
+	}
 	switch {
-	case exact && !(byStatus == userUnknown && overridesUnknown(byWords)):
+	case exact && !overrides(byWords, byStatus):
 		return byStatus
 	case byWords == userUnknown:
 		return f.unknownUser(byStatus)
 	case byWords != "":
 		return byWords
 	}
-	if f.kind == "x-unix" || f.kind == "x-postfix" && strings.Contains(text, "command") {
-		return mailerError
-	}
 	if byStatus != "" {
 		return byStatus
 	}
-	if byWords = reasonOfWords(lower(f.context)); byWords != "" {
+	if byWords = f.atCommand(reasonOfWords(oneLine(lower(f.context)))); byWords != "" {
 		if byWords == userUnknown {
 			return f.unknownUser("")
 		}
+		return byWords
+	}
+	if byWords = reasonOfWords(f.subject); byWords != "" {
 		return byWords
 	}
 	switch {
@@ -98,29 +111,54 @@ func (f *failure) cause() string {
 		return expired
 	case f.command == "CONN" || f.command == "HELO":
 		return blocked
-	case strings.TrimSpace(f.diagnostic) != "":
+	case strings.TrimSpace(f.diagnostic+f.context) != "":
 		return onHold
 	}
 	return undefined
 }
 
-// unknownUser settles what "user unknown" means: a server that took the recipient and refused the message later may
-// have a filter that hides behind these words.
-func (f *failure) unknownUser(byStatus string) string {
-	if byStatus == filtered && f.command != "RCPT" {
-		return filtered
+// atCommand settles what words about a name mean by the command that they answer: at MAIL it is the sender's, at HELO
+// that of the sending host.
+func (f *failure) atCommand(reason string) string {
+	switch {
+	case reason == securityError && (f.command == "CONN" || f.command == "HELO"):
+		return blocked
+	case reason != userUnknown && reason != hostUnknown:
+		return reason
+	case f.command == "MAIL":
+		return senderRejected
+	case f.command == "HELO" || f.command == "CONN":
+		return blocked
 	}
-	if f.reply != "" && f.command != "RCPT" && f.command != "MAIL" {
+	return reason
+}
+
+// unknownUser settles what "user unknown" means. A server that took the recipient and refuses the message later may have
+// a filter that hides behind these words; it names no recipient then.
+func (f *failure) unknownUser(byStatus string) string {
+	switch {
+	case f.command == "RCPT" || byStatus == userUnknown || strings.HasPrefix(f.status, "5.1."):
+		return userUnknown
+	case byStatus == filtered:
+		return filtered
+	case f.reply == "" || containsAny(oneLine(lower(f.diagnostic)), surelyUnknown) != "":
+		return userUnknown
+	case f.command == "DATA" || f.remote && !strings.Contains(lower(f.diagnostic), lower(f.address)):
 		return filtered
 	}
 	return userUnknown
 }
 
-// overridesUnknown tells causes that count more than the status of an unknown user, which many servers give to all.
-func overridesUnknown(reason string) bool {
-	switch reason {
-	case mailboxFull, relayingDenied, blocked, moved, senderRejected, suspended, noPTR, notAccepting, spamDetected, hostUnknown:
+// overrides tells that words count more than an exact status code: many servers give 5.1.1 to whatever they refuse at
+// RCPT.
+func overrides(byWords, byStatus string) bool {
+	switch byWords {
+	case notAccepting:
 		return true
+	case messageTooBig:
+		return byStatus == lengthLimit
+	case mailboxFull, relayingDenied, blocked, moved, senderRejected, noPTR, spamDetected, hostUnknown, tooFast, tooManyConns, badReputation:
+		return byStatus == userUnknown
 	}
 	return false
 }
@@ -168,7 +206,7 @@ func reasonOfStatus(status string) (reason string, exact bool) {
 	case "3.1":
 		return systemFull, false
 	case "3.2":
-		return notAccepting, true
+		return notAccepting, status[0] == '5'
 	case "3.4", "7.16":
 		return messageTooBig, true
 	case "4.0", "4.1", "4.2", "4.4", "4.6", "4.5":
@@ -194,4 +232,18 @@ func reasonOfStatus(status string) (reason string, exact bool) {
 		return securityError, false
 	}
 	return "", false
+}
+
+// oneLine makes single blanks of all white space.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// answer is the part of a text that begins with a reply code.
+func answer(text, reply string) string {
+	if reply == "" {
+		return ""
+	}
+	if i := strings.Index(text, reply); i >= 0 {
+		return text[i:]
+	}
+	return ""
 }

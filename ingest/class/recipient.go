@@ -81,11 +81,14 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 		} else if len(d.recipients) > 1 {
 			context = linesAbout(n.text, r.Address)
 		}
-		f := failure{diagnostic: g.diagnostic, context: context, kind: g.diagnosticType, action: g.action}
+		f := failure{diagnostic: g.diagnostic, context: context, kind: g.diagnosticType, action: g.action, remote: g.diagnostic != "", category: g.category}
 		if i := n.find(r.Address); g.diagnostic == "" && i >= 0 {
 			f.diagnostic = n.entries[i].text
 		}
 		f.status = refine(g.status, f.diagnostic)
+		if len(d.recipients) == 1 {
+			f.subject = c.subject
+		}
 		c.judge(&r, &f)
 		key := lower(r.Address)
 		if i, again := seen[key]; again {
@@ -153,6 +156,9 @@ func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
 		}
 		f := failure{diagnostic: e.text, context: n.text, action: r.Action}
 		f.status = findStatus(f.diagnostic, false)
+		if len(n.entries) == 1 {
+			f.subject = c.subject
+		}
 		c.judge(&r, &f)
 		b.Recipients = append(b.Recipients, r)
 	}
@@ -179,6 +185,7 @@ func (c *classifier) delayed(text string) bool {
 func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
 	f.diagnostic = cut(f.diagnostic, 4000)
 	f.context = cut(f.context, 8000)
+	f.address = r.Address
 	var class byte
 	if f.status != "" {
 		class = f.status[0]
@@ -193,6 +200,7 @@ func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
 	if f.command == "" {
 		f.command = findCommand(lower(f.context))
 	}
+	f.remote = f.remote || f.reply != ""
 	r.Reason = f.cause()
 	r.Hard = isHard(r.Reason)
 	r.Status, r.ReplyCode = f.status, f.reply

@@ -8,11 +8,14 @@ func assumedStatus(reason string, f *failure) string {
 	if !ok {
 		return ""
 	}
-	if f.action == "delayed" && detail != "" || len(f.reply) == 3 && f.reply[0] == '4' {
+	if f.action == "delayed" || len(f.reply) == 3 && f.reply[0] == '4' || containsAny(lower(f.diagnostic), retriedWords) != "" {
 		return "4.0." + detail
 	}
 	return "5.0." + detail
 }
+
+// retriedWords tell that only temporary failures were met.
+var retriedWords = []string{"retry timeout exceeded", "all hosts have been failing", "last were tried after"}
 
 var assumedDetails = map[string]string{
 	undefined: "900", onHold: "901", syntaxError: "902", relayingDenied: "909", filtered: "910", userUnknown: "911", hostUnknown: "912", moved: "916",

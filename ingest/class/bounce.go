@@ -41,7 +41,8 @@ func (c *classifier) looksLikeNotice() bool {
 	daemon := isDaemon(c.from) || len(c.mail.From) == 0 || c.from.Email == "" && c.from.Name == ""
 	null := c.header.nullReturnPath()
 	failed := c.header.present[failedRecipients]
-	if !daemon && !null && !failed {
+	machine := isNoReply(localPart(c.from.Email))
+	if !daemon && !null && !failed && !machine {
 		return c.listRefusal()
 	}
 	var points int
@@ -70,10 +71,16 @@ func (c *classifier) looksLikeNotice() bool {
 		c.note("smtp-reply", "text", findStatus(low, false)+" "+findReply(low, 0))
 		points++
 	}
-	if points == 0 || !daemon && points < 2 && !failed {
-		return false
+	needed := 1
+	switch {
+	case daemon || failed:
+	case null:
+		needed = 2
+	default:
+		needed = 3
 	}
-	if c.automaticSubject() != "" && !failed {
+	if points < needed || c.automaticSubject() != "" && !failed {
+		c.evidence = c.evidence[:0]
 		return false
 	}
 	switch {
@@ -122,7 +129,7 @@ var bounceSubjects = []string{
 	"warning: message", "could not send", "message you sent blocked", "mail could not be", "postmaster notify", "message delayed", "delivery delay", "mail failed", "email delivery failure", "rejected mail",
 	"unzustellbar", "nicht zustellbar", "zustellung fehlgeschlagen", "zustellfehler", "non remis", "échec de la remise", "non distribu", "no entregado", "no se puede entregar", "impossibile recapitare", "mancato recapito",
 	"não entregue", "não foi possível entregar", "onbestelbaar", "niet bezorg", "ej levererat", "kan ikke leveres", "niedostarczone", "nedoručiteln", "не доставлено", "недоставленное", "не удается доставить",
-	"送信エラー", "配信エラー", "配信不能", "配信できません", "配信できなかった", "不達", "退信", "無法傳遞", "未传递", "배달되지",
+	"送信エラー", "メールエラー", "エラーメール", "エラー通知", "配信エラー", "配信不能", "配信できません", "配信できなかった", "不達", "退信", "無法傳遞", "未传递", "배달되지",
 }
 
 // noticePhrases are words that the text of bounces has and few other mails have, in lower case.

@@ -214,6 +214,9 @@ func typedValue(value string) string {
 
 // diagnosticOf splits the type off a diagnostic code, RFC 3464 §2.3.6.
 func diagnosticOf(value string) (kind, text string) {
+	if i := strings.LastIndex(value, " (delivery attempts: "); i > 0 { // Amazon SES counts
+		value = value[:i]
+	}
 	text = typedValue(value)
 	if len(text) < len(value) {
 		if i := strings.IndexByte(value, ';'); i >= 0 {

@@ -39,6 +39,9 @@ const (
 	virusDetected   = "virus_detected"       //
 )
 
+// accessDenied are words that mean one cause or the other, by the SMTP command that they answer.
+const accessDenied = "access_denied"
+
 // isHard tells causes that another try will meet again.
 func isHard(reason string) bool {
 	switch reason {
@@ -101,7 +104,7 @@ func (f *failure) cause() string {
 		}
 		return byWords
 	}
-	if byWords = reasonOfWords(f.subject); byWords != "" {
+	if byWords = f.atCommand(reasonOfWords(f.subject)); byWords != "" {
 		return byWords
 	}
 	switch {
@@ -121,14 +124,14 @@ func (f *failure) cause() string {
 // that of the sending host.
 func (f *failure) atCommand(reason string) string {
 	switch {
-	case reason == securityError && (f.command == "CONN" || f.command == "HELO"):
-		return blocked
-	case reason != userUnknown && reason != hostUnknown:
+	case reason != userUnknown && reason != hostUnknown && reason != accessDenied:
 		return reason
 	case f.command == "MAIL":
 		return senderRejected
 	case f.command == "HELO" || f.command == "CONN":
 		return blocked
+	case reason == accessDenied:
+		return securityError
 	}
 	return reason
 }
@@ -137,9 +140,9 @@ func (f *failure) atCommand(reason string) string {
 // a filter that hides behind these words; it names no recipient then.
 func (f *failure) unknownUser(byStatus string) string {
 	switch {
-	case f.command == "RCPT" || byStatus == userUnknown || strings.HasPrefix(f.status, "5.1."):
+	case f.command == "RCPT" || byStatus == userUnknown || strings.HasPrefix(f.status, "5.1.") && len(f.status) < len("5.1.351"):
 		return userUnknown
-	case byStatus == filtered:
+	case byStatus == filtered || byStatus == securityError:
 		return filtered
 	case f.reply == "" || containsAny(oneLine(lower(f.diagnostic)), surelyUnknown) != "":
 		return userUnknown
@@ -155,8 +158,6 @@ func overrides(byWords, byStatus string) bool {
 	switch byWords {
 	case notAccepting:
 		return true
-	case messageTooBig:
-		return byStatus == lengthLimit
 	case mailboxFull, relayingDenied, blocked, moved, senderRejected, noPTR, spamDetected, hostUnknown, tooFast, tooManyConns, badReputation:
 		return byStatus == userUnknown
 	}
@@ -217,7 +218,9 @@ func reasonOfStatus(status string) (reason string, exact bool) {
 		return tooManyConns, false
 	case "5.4", "5.5", "5.1":
 		return systemError, false
-	case "6.0", "6.1", "6.2", "6.3", "6.5", "6.6", "6.7", "6.8", "6.9":
+	case "6.1", "6.2", "6.3":
+		return contentError, true
+	case "6.0", "6.5", "6.6", "6.7", "6.8", "6.9":
 		return contentError, false
 	case "7.13":
 		return suspended, true

@@ -72,6 +72,9 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 		if r.Address == "" {
 			r.Address = c.fallback(n, o)
 		}
+		if len(d.recipients) == 1 && len(n.entries) == 1 && !isAddress(r.Address) {
+			r.Address = n.entries[0].address
+		}
 		if r.Original == "" || strings.EqualFold(r.Original, r.Address) {
 			r.Original = ""
 		}
@@ -104,6 +107,12 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 		seen[key] = len(b.Recipients)
 		b.Recipients = append(b.Recipients, r)
 	}
+}
+
+// isAddress tells an addr-spec from what stands in the place of one.
+func isAddress(s string) bool {
+	_, start, end, ok := findAddress(s, 0)
+	return ok && start == 0 && end == len(s)
 }
 
 // refine takes the code of the diagnostic where it says more than the one of the field.
@@ -192,6 +201,11 @@ func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
 	}
 	if f.reply = findReply(f.diagnostic, class); f.reply == "" {
 		f.reply = findReply(f.context, class)
+	}
+	if statusRank(f.status) == 1 {
+		if code := findStatus(f.context, false); statusRank(code) > 1 && code[0] == class {
+			f.status = code
+		}
 	}
 	if class != 0 && f.reply != "" && f.reply[0] != class {
 		f.reply = "" // it belongs to another attempt

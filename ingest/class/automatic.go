@@ -36,6 +36,15 @@ func (c *classifier) automatic() bool {
 // automaticSubject gives the words with which programs begin the subject of an answer, where it begins so. Words of
 // people come behind: "Re: Out of office" was written by somebody.
 func (c *classifier) automaticSubject() string {
+	subject := c.subject
+	if strings.HasPrefix(subject, "[") { // ticket systems set their tag before it
+		if _, rest, ok := strings.Cut(subject, "] "); ok {
+			subject = rest
+		}
+	}
+	if phrase := hasPrefixAny(subject, automaticSubjects); phrase != "" {
+		return phrase
+	}
 	return hasPrefixAny(c.subject, automaticSubjects)
 }
 
@@ -104,9 +113,13 @@ func (c *classifier) list() bool {
 		c.noteField("precedence", precedence)
 		found = true
 	}
-	if !found && isListSender(localPart(c.from.Email)) && many {
-		c.note("list-sender", "From", c.from.Email)
+	// Who says bulk and nothing else writes to many; programs that answer or report say so as well, but in other fields.
+	if !found && token == "bulk" && !h.present[autoSubmitted] && !h.present[ticket] && !h.present[generated] && !isNoReply(localPart(c.from.Email)) {
+		c.noteField("precedence", precedence)
 		found = true
+	}
+	if found && isListSender(localPart(c.from.Email)) {
+		c.note("list-sender", "From", c.from.Email)
 	}
 	return found
 }
@@ -160,8 +173,8 @@ func isNoReply(local string) bool {
 // isRobot tells local parts of programs.
 func isRobot(local string) bool {
 	switch local {
-	case "mailer-daemon", "postmaster", "nagios", "icinga", "zabbix", "cron", "cronjob", "root", "daemon", "notifications", "notification", "notify", "alerts", "alert",
-		"monitoring", "monitor", "mailbot", "robot", "system", "automailer", "bounce", "bounces", "jenkins", "mailer", "www-data", "apache", "nobody":
+	case "mailer-daemon", "postmaster", "nagios", "icinga", "zabbix", "cron", "cronjob", "root", "notifications", "notification", "notify", "alerts", "alert",
+		"monitoring", "mailbot", "automailer", "bounce", "bounces", "jenkins", "www-data", "nobody":
 		return true
 	}
 	return strings.HasPrefix(local, "mailer-daemon") || strings.HasPrefix(local, "bounce-") || strings.HasPrefix(local, "bounces+")

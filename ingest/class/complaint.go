@@ -43,7 +43,9 @@ func readFeedback(text string, b *ingest.Bounce) {
 				if !ok {
 					break
 				}
-				b.Recipients = append(b.Recipients, ingest.BounceRecipient{Address: address})
+				if !reportedBefore(b, address) {
+					b.Recipients = append(b.Recipients, ingest.BounceRecipient{Address: address})
+				}
 				from = end
 			}
 		case "original-message-id":
@@ -56,6 +58,15 @@ func readFeedback(text string, b *ingest.Bounce) {
 			}
 		}
 	})
+}
+
+func reportedBefore(b *ingest.Bounce, address string) bool {
+	for i := range b.Recipients {
+		if strings.EqualFold(b.Recipients[i].Address, address) {
+			return true
+		}
+	}
+	return false
 }
 
 // plainComplaint recognises complaints without a report: of Outlook.com's junk mail programme, of Apple Mail's button to

@@ -186,8 +186,8 @@ func (c *classifier) fallback(n *notice, o originalMessage) string {
 
 // delayed tells a notice that delivery goes on.
 func (c *classifier) delayed(text string) bool {
-	low := lower(cut(text, 4000))
-	return containsAny(low, []string{"warning message only", "has been delayed", "is delayed for more", "not yet been delivered", "will be retried", "temporary failure report", "still being retried", "could not send mail for past"}) != ""
+	low := c.subject + "\n" + lower(cut(text, 4000))
+	return containsAny(low, []string{"warning message only", "has been delayed", "is delayed for more", "not yet been delivered", "will be retried", "temporary failure report", "still being retried", "could not send m", "message delayed", "delivery status notification (delay)", "warning: message"}) != ""
 }
 
 // judge fills in status, reply code, reason and diagnostic.

@@ -63,14 +63,15 @@ func addressAround(s string, at int) (start, end int, ok bool) {
 	return start, end, start < at && end > at+1 && end-start <= maxAddress
 }
 
-// isAtom tells octets of a local part, RFC 5322 §3.2.3 with the dot, and what is beyond ASCII (RFC 6531).
+// isAtom tells octets of a local part, RFC 5322 §3.2.3 with the dot. Internationalised addresses (RFC 6531) cannot be told
+// from the words of a language that sets no blanks.
 func isAtom(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= 0x80 ||
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
 		strings.IndexByte("!#$%&'*+-/=?^_`{|}~.", c) >= 0
 }
 
 func isDomain(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= 0x80 || c == '.' || c == '-' || c == '_'
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_'
 }
 
 // localPart is what stands before the at sign, in lower case.

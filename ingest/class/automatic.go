@@ -23,6 +23,11 @@ func (c *classifier) automatic() bool {
 		c.noteField("vacation-header", vacation)
 		found = true
 	}
+	if h.present[inboxRules] && h.present[autoSuppress] {
+		// Rules of Exchange forward as well as answer, but only answers ask for no answer.
+		c.noteField("inbox-rule", inboxRules)
+		found = true
+	}
 	if phrase := c.automaticSubject(); phrase != "" && !h.present[listID] {
 		c.note("auto-reply-subject", "Subject", c.mail.Subject)
 		found = true
@@ -33,8 +38,8 @@ func (c *classifier) automatic() bool {
 	return found
 }
 
-// automaticSubject gives the words with which programs begin the subject of an answer, where it begins so. Words of
-// people come behind: "Re: Out of office" was written by somebody.
+// automaticSubject gives the words with which programs begin the subject of an answer, where it begins so. People's words
+// come behind: "Re: Out of office" was written by somebody.
 func (c *classifier) automaticSubject() string {
 	subject := c.subject
 	if strings.HasPrefix(subject, "[") { // ticket systems set their tag before it
@@ -45,23 +50,15 @@ func (c *classifier) automaticSubject() string {
 	if phrase := hasPrefixAny(subject, automaticSubjects); phrase != "" {
 		return phrase
 	}
-	return hasPrefixAny(c.subject, automaticSubjects)
-}
-
-// automaticSubjects begin the subjects of automatic answers, in lower case. Those that people use as well are followed
-// by the colon that programs set.
-var automaticSubjects = []string{
-	"automatic reply", "auto reply:", "auto-reply", "autoreply", "auto reply from", "auto response", "auto-response", "autoresponse", "auto respond", "automatic response", "automated reply", "automated response",
-	"auto: ", "[auto-reply]", "[auto reply]", "(auto reply)", "out of office:", "out of office autoreply", "out of office reply", "out-of-office", "out of the office:", "ooo:", "away from my mail", "away notification:",
-	"vacation reply", "vacation response", "vacation:", "on vacation:", "i am out of the office", "i'm out of the office", "autorespons", "automailantwort", "is out of the office",
-	"automatische antwort", "autom. antwort", "abwesenheitsnotiz", "abwesenheit:", "abwesenheitsassistent", "abwesenheitsbenachrichtigung", "abwesenheitsmeldung", "automatische abwesenheit", "urlaubsbenachrichtigung", "eingangsbestätigung",
-	"réponse automatique", "reponse automatique", "absence du bureau", "message d'absence", "absent du bureau", "absence :", "risposta automatica", "fuori sede", "fuori ufficio", "risposta non in sede", "assente dall'ufficio",
-	"respuesta automática", "respuesta automatica", "fuera de la oficina", "fuera de oficina", "resposta automática", "resposta automatica", "fora do escritório", "ausência temporária", "ausencia temporal", "ausente do escritório",
-	"automatisch antwoord", "automatische beantwoording", "automatisch bericht", "afwezig:", "afwezigheid", "niet aanwezig", "autosvar", "automatiskt svar", "automatisk svar", "automatisk svar:", "frånvarande", "fraværende", "fravær:",
-	"automaattinen vastaus", "poissa:", "odpowiedź automatyczna", "automatyczna odpowiedź", "nieobecność", "automatická odpověď", "automatická odpoveď", "automatikus válasz", "házon kívül", "răspuns automat", "raspuns automat",
-	"otomatik yanıt", "otomatik cevap", "ofis dışı", "ofis dışında", "автоответ", "автоматический ответ", "автоматична відповідь", "автоматичен отговор", "αυτόματη απάντηση", "εκτός γραφείου", "automatski odgovor", "samodejni odgovor",
-	"automātiska atbilde", "automaatvastus", "automatinis atsakymas", "自動応答", "自動返信", "不在通知", "自动答复", "自动回复", "自動回覆", "自動答覆", "자동 응답", "자동 회신", "자동응답", "부재중", "تلقائي", "رد تلقائي", "תשובה אוטומטית", "מענה אוטומטי", "ตอบกลับอัตโนมัติ", "thư trả lời tự động", "trả lời tự động", "balasan otomatis",
-	"sjálfvirkt svar", "автоматски одговор",
+	// "AUTO: Jane Doe is out of the office" is Notes; a car dealer may begin with "Auto:" as well.
+	if strings.HasPrefix(subject, "auto: ") {
+		return containsAny(subject, []string{"out of the office", "abwesend", "nicht im büro", "außer haus", "absent", "fuera de la oficina", "fuori ufficio", "ausente", "afwezig"})
+	}
+	switch subject {
+	case "out of office", "out of the office", "auto reply", "away from office", "abwesend":
+		return subject
+	}
+	return ""
 }
 
 // calendar recognises an invitation or an answer to one, RFC 6047.

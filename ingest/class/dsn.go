@@ -1,6 +1,9 @@
 package class
 
-import "strings"
+import (
+	"mime"
+	"strings"
+)
 
 // deliveryStatus is what a message/delivery-status part says, RFC 3464.
 type deliveryStatus struct {
@@ -194,6 +197,11 @@ func (d *deliveryStatus) messageField(name, value string) {
 
 // typedAddress is the address of a field with an address type, RFC 3464 §2.3.1: "rfc822; a@example.org".
 func typedAddress(value string) string {
+	value = decodeWords(value)
+	if strings.IndexFunc(value, func(r rune) bool { return r >= 0x80 }) >= 0 {
+		// "utf-8; …", RFC 6533 §3
+		return cut(strings.Trim(firstWord(typedValue(value)), "<>"), maxAddress)
+	}
 	if address, _, _, ok := findAddress(value, 0); ok {
 		return address
 	}
@@ -203,6 +211,21 @@ func typedAddress(value string) string {
 	}
 	return cut(v, maxAddress)
 }
+
+// decodeWords decodes encoded words (RFC 2047), which some mailers make of addresses.
+func decodeWords(s string) string {
+	if !strings.Contains(s, "=?") {
+		return s
+	}
+	decoded, err := new(mime.WordDecoder).DecodeHeader(s)
+	if err != nil {
+		return s
+	}
+	return clean(decoded)
+}
+
+// clean makes valid UTF-8 without NUL of what was decoded here; all other text is clean when it comes.
+func clean(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "") }
 
 // typedValue is a value without its type.
 func typedValue(value string) string {

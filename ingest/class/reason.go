@@ -169,12 +169,25 @@ func reasonOfWords(text string) string {
 	if text == "" {
 		return ""
 	}
+	if missingDomain(text) {
+		return hostUnknown
+	}
 	for i := range reasonPhrases {
 		if containsAny(text, reasonPhrases[i].phrases) != "" {
 			return reasonPhrases[i].reason
 		}
 	}
 	return ""
+}
+
+// missingDomain tells "example.org does not exist" from the same words about a mailbox.
+func missingDomain(text string) bool {
+	i := strings.Index(text, " does not exist")
+	if i < 0 {
+		return false
+	}
+	name := text[strings.LastIndexByte(text[:i], ' ')+1 : i]
+	return strings.IndexByte(name, '.') > 0 && strings.IndexByte(name, '@') < 0
 }
 
 // reasonOfStatus is the cause that an enhanced status code means (RFC 3463, RFC 4954, RFC 7372 and what large providers

@@ -34,6 +34,14 @@ func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
 			d = readDeliveryStatus(stopAtBoundary(text[max(start, 0):]))
 		}
 	}
+	if len(d.recipients) == 0 && len(n.entries) == 0 {
+		// A notice that wraps another notice: the inner one says who failed.
+		for i := range c.in.Reports {
+			if r := &c.in.Reports[i]; strings.HasSuffix(r.ContentType, "delivery-status") && len(d.recipients) == 0 {
+				d = readDeliveryStatus(r.Text)
+			}
+		}
+	}
 	b := &ingest.Bounce{ReportingMTA: cut(d.reportingMTA, 255), OriginalMessageID: o.messageID, OriginalSubject: o.subject}
 	if b.OriginalMessageID == "" {
 		b.OriginalMessageID = d.messageID
@@ -127,7 +135,7 @@ func refine(status, diagnostic string) string {
 // told adds the recipients that a text names.
 func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
 	var failed []string
-	for from, v := 0, c.header.values[failedRecipients]; len(failed) < maxRecipients; {
+	for from, v := 0, decodeWords(c.header.values[failedRecipients]); len(failed) < maxRecipients; {
 		address, _, end, ok := findAddress(v, from)
 		if !ok {
 			break

@@ -69,9 +69,24 @@ func readSES(text string) *sesNotification {
 	}
 	switch n.Kind {
 	case "Bounce", "Complaint", "Delivery":
-		return &n
+	default:
+		return nil
 	}
-	return nil
+	for _, s := range []*string{&n.Bounce.ReportingMTA, &n.Delivery.Response, &n.Delivery.ReportingMTA, &n.Mail.MessageID, &n.Mail.Headers.MessageID,
+		&n.Mail.Headers.Subject, &n.Complaint.Type} {
+		*s = clean(*s)
+	}
+	for i := range n.Bounce.Recipients {
+		r := &n.Bounce.Recipients[i]
+		r.Address, r.Action, r.Status, r.Diagnostic = clean(r.Address), clean(r.Action), clean(r.Status), clean(r.Diagnostic)
+	}
+	for i := range n.Complaint.Recipients {
+		n.Complaint.Recipients[i].Address = clean(n.Complaint.Recipients[i].Address)
+	}
+	for i := range n.Delivery.Recipients {
+		n.Delivery.Recipients[i] = clean(n.Delivery.Recipients[i])
+	}
+	return &n
 }
 
 func (n *sesNotification) bounce() *ingest.Bounce {

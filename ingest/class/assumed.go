@@ -8,15 +8,13 @@ func assumedStatus(reason string, f *failure) string {
 	if !ok {
 		return ""
 	}
-	if f.action == "delayed" || len(f.reply) == 3 && f.reply[0] == '4' || containsAny(lower(f.diagnostic), retriedWords) != "" {
+	if f.action == "delayed" || len(f.reply) == 3 && f.reply[0] == '4' {
 		return "4.0." + detail
 	}
 	return "5.0." + detail
 }
 
-// retriedWords tell that only temporary failures were met.
-var retriedWords = []string{"retry timeout exceeded", "all hosts have been failing", "last were tried after"}
-
+// assumedDetails are the details by reason.
 var assumedDetails = map[string]string{
 	undefined: "900", onHold: "901", syntaxError: "902", relayingDenied: "909", filtered: "910", userUnknown: "911", hostUnknown: "912", moved: "916",
 	senderRejected: "918", suspended: "921", mailboxFull: "922", lengthLimit: "923", systemError: "930", systemFull: "931", notAccepting: "932",

@@ -163,8 +163,10 @@ func (c *classifier) system() bool {
 
 // isNoReply tells local parts that say that nobody reads answers.
 func isNoReply(local string) bool {
-	bare := strings.NewReplacer("-", "", "_", "", ".", "").Replace(local)
-	return containsAny(bare, []string{"noreply", "donotreply", "dontreply", "nichtantworten", "nepasrepondre", "noresponder", "noreponse", "naoresponda", "keineantwort"}) != ""
+	if strings.ContainsAny(local, "-_.") {
+		local = strings.Join(strings.FieldsFunc(local, func(r rune) bool { return r == '-' || r == '_' || r == '.' }), "")
+	}
+	return containsAny(local, []string{"noreply", "donotreply", "dontreply", "nichtantworten", "nepasrepondre", "noresponder", "noreponse", "naoresponda", "keineantwort"}) != ""
 }
 
 // isRobot tells local parts of programs.

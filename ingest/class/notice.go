@@ -29,7 +29,7 @@ func splitOriginal(text string) (note, original string) {
 			end += at
 		}
 		line := text[at:end]
-		if len(line) <= 200 {
+		if len(line) <= 200 && len(line) >= len("To: a@b") {
 			low := lower(strings.TrimSpace(line))
 			if containsAny(low, originalMarkers) != "" {
 				return text[:at], text[min(end+1, len(text)):]
@@ -72,9 +72,7 @@ func (n *notice) leading(skip addressSet) {
 	introduced, session := false, false
 	current := -1
 	eachLine(n.text, func(line, low string) {
-		if hasIntroduction(low) {
-			introduced = true
-		}
+		introduced = introduced || hasIntroduction(low)
 		if strings.Contains(low, "transcript of session") || strings.Contains(low, "technical details") {
 			session = true
 		}
@@ -265,11 +263,12 @@ func hasSuffixAny(s string, suffixes []string) bool {
 	return false
 }
 
-// eachLine calls f with each line and the line in lower case.
+// eachLine calls f with each line that is not empty, and the line in lower case.
 func eachLine(text string, f func(line, low string)) {
 	for len(text) > 0 {
 		var line string
-		line, text, _ = strings.Cut(text, "\n")
-		f(line, lower(line))
+		if line, text, _ = strings.Cut(text, "\n"); line != "" {
+			f(line, lower(line))
+		}
 	}
 }

@@ -146,7 +146,7 @@ func (f *failure) unknownUser(byStatus string) string {
 		return filtered
 	case f.reply == "" || containsAny(oneLine(lower(f.diagnostic)), surelyUnknown) != "":
 		return userUnknown
-	case f.command == "DATA" || f.remote && !strings.Contains(lower(f.diagnostic), lower(f.address)):
+	case f.command == "DATA" || f.remote && !strings.Contains(answer(lower(f.diagnostic), f.reply), lower(f.address)):
 		return filtered
 	}
 	return userUnknown

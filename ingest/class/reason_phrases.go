@@ -98,4 +98,4 @@ var reasonPhrases = []struct {
 }
 
 // surelyUnknown are words that no filter hides behind.
-var surelyUnknown = []string{"invalid recipient", "delivery error: dd this user", "destinataire invalide"}
+var surelyUnknown = []string{"invalid recipient", "delivery error: dd this user", "mailbox unavailable (-", "destinataire invalide"}

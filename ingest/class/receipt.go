@@ -31,7 +31,7 @@ func (c *classifier) receipt() *ingest.Bounce {
 		case "disposition":
 			r.Diagnostic = cut(value, maxDiagnostic)
 		case "reporting-ua":
-			b.ReportingMTA = cut(typedValue(value), 255)
+			b.ReportingMTA = cut(value, 255)
 		}
 	})
 	if r.Address == "" {

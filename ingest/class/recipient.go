@@ -92,6 +92,9 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 		} else if len(d.recipients) > 1 {
 			context = linesAbout(n.text, r.Address)
 		}
+		if len(d.recipients) > 1 {
+			context = cut(context, 1000) // a hundred times all of a long text takes too long
+		}
 		f := failure{diagnostic: g.diagnostic, context: context, kind: g.diagnosticType, action: g.action, remote: g.diagnostic != "", category: g.category}
 		if i := n.find(r.Address); g.diagnostic == "" && i >= 0 {
 			f.diagnostic = n.entries[i].text
@@ -101,6 +104,13 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 			f.subject = c.subject
 		}
 		c.judge(&r, &f)
+		if r.Address == "" {
+			// Nobody is named; what happened is known all the same.
+			if len(b.Recipients) == 0 {
+				b.Action, b.Status, b.Hard = r.Action, r.Status, r.Hard
+			}
+			continue
+		}
 		key := lower(r.Address)
 		if i, again := seen[key]; again {
 			// A recipient that is reported twice: the one that says more stays.
@@ -165,16 +175,19 @@ func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
 			n.entries[0].add(n.text)
 		}
 	}
+	if len(n.entries) == 0 {
+		r := ingest.BounceRecipient{Action: c.action(n.text)}
+		f := failure{diagnostic: n.text, action: r.Action, status: findStatus(n.text, false), subject: c.subject}
+		c.judge(&r, &f)
+		b.Action, b.Status, b.Hard = r.Action, r.Status, r.Hard
+	}
 	for i := range n.entries {
 		e := &n.entries[i]
-		r := ingest.BounceRecipient{Address: e.address, Action: "failed"}
-		if c.delayed(n.text) {
-			r.Action = "delayed"
-		}
-		f := failure{diagnostic: e.text, context: n.text, action: r.Action}
+		r := ingest.BounceRecipient{Address: e.address, Action: c.action(n.text)}
+		f := failure{diagnostic: e.text, action: r.Action}
 		f.status = findStatus(f.diagnostic, false)
 		if len(n.entries) == 1 {
-			f.subject = c.subject
+			f.context, f.subject = n.text, c.subject
 		}
 		c.judge(&r, &f)
 		b.Recipients = append(b.Recipients, r)
@@ -192,10 +205,13 @@ func (c *classifier) fallback(n *notice, o originalMessage) string {
 	return ""
 }
 
-// delayed tells a notice that delivery goes on.
-func (c *classifier) delayed(text string) bool {
+// action tells from the text of a notice whether delivery goes on.
+func (c *classifier) action(text string) string {
 	low := c.subject + "\n" + lower(cut(text, 4000))
-	return containsAny(low, []string{"warning message only", "has been delayed", "is delayed for more", "not yet been delivered", "will be retried", "temporary failure report", "still being retried", "could not send m", "message delayed", "delivery status notification (delay)", "warning: message"}) != ""
+	if containsAny(low, []string{"warning message only", "has been delayed", "is delayed for more", "not yet been delivered", "will be retried", "temporary failure report", "still being retried", "could not send m", "message delayed", "delivery status notification (delay)", "warning: message"}) != "" {
+		return "delayed"
+	}
+	return "failed"
 }
 
 // judge fills in status, reply code, reason and diagnostic.
@@ -209,9 +225,7 @@ func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
 	}
 	if f.reply = findReply(f.diagnostic, class); f.reply == "" {
 		f.reply = findReply(f.context, class)
-	}
-	if statusRank(f.status) == 1 {
-		if code := findStatus(f.context, false); statusRank(code) > 1 && code[0] == class {
+		if code := findStatus(f.context, false); statusRank(f.status) == 1 && statusRank(code) > 1 && code[0] == class {
 			f.status = code
 		}
 	}
@@ -226,6 +240,9 @@ func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
 	r.Reason = f.cause()
 	r.Hard = isHard(r.Reason)
 	r.Status, r.ReplyCode = f.status, f.reply
+	if r.Reason == delivered && len(f.diagnostic) > 3 && digits(f.diagnostic) == 3 && f.diagnostic[0] == '2' {
+		r.ReplyCode = f.diagnostic[:3]
+	}
 	if r.Status == "" {
 		r.Status = assumedStatus(r.Reason, f)
 	}
@@ -240,7 +257,7 @@ func (c *classifier) judge(r *ingest.BounceRecipient, f *failure) {
 	r.Diagnostic = cut(strings.Join(strings.Fields(f.diagnostic), " "), maxDiagnostic)
 }
 
-// linesAbout are the lines of a text that name an address, with the two that follow each.
+// linesAbout are the lines of a text that name an address, with the two that follow each, up to 1,000 octets or a line more.
 func linesAbout(text, address string) string {
 	var b strings.Builder
 	address = lower(address)
@@ -249,7 +266,7 @@ func linesAbout(text, address string) string {
 		if strings.Contains(low, address) {
 			follow = 3
 		}
-		if follow > 0 && b.Len() < 8000 {
+		if follow > 0 && b.Len() < 1000 {
 			b.WriteString(line)
 			b.WriteByte('\n')
 			follow--

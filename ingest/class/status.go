@@ -76,7 +76,7 @@ func findReply(s string, class byte) string {
 		if s[i] != '4' && s[i] != '5' || !isDigit(s[i+1]) || !isDigit(s[i+2]) {
 			continue
 		}
-		if i > 0 && strings.IndexByte(" \t\n;:<([>'\"=,", s[i-1]) < 0 {
+		if i > 0 && strings.IndexByte(" \t\n;:<([>'\"=,#", s[i-1]) < 0 {
 			continue
 		}
 		after := byte(' ')

@@ -34,7 +34,7 @@ func (w *walker) keepHeader() {
 func isReport(contentType string) bool {
 	switch contentType {
 	case "message/delivery-status", "message/global-delivery-status", "message/disposition-notification", "message/global-disposition-notification",
-		"message/feedback-report", "text/rfc822-headers", "message/global-headers":
+		"message/feedback-report", "text/rfc822-headers", "text/rfc822-header", "message/global-headers":
 		return true
 	}
 	return false

@@ -2,11 +2,13 @@ package calendar
 
 import "strings"
 
+// MaxOctets is how many octets of a calendar are looked at.
+const MaxOctets = 256 << 10
+
 // The limits of one calendar.
 const (
-	maxOctets      = 256 << 10 // that are looked at
-	maxText        = 8 << 10   // octets of a description
-	maxValue       = 1000      // octets of any other text
+	maxText        = 8 << 10 // octets of a description
+	maxValue       = 1000    // octets of any other text
 	maxAttendees   = 50
 	maxZones       = 20 // VTIMEZONE components
 	maxObservances = 60 // of one zone; Outlook writes two, a full history has about as many

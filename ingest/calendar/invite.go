@@ -13,8 +13,8 @@ import (
 // first 256 KiB are looked at. method is the parameter of Content-Type and counts where the calendar itself has none,
 // RFC 6047 §2.4. The result is nil only if nothing in raw is a calendar.
 func Parse(raw []byte, method string) *ingest.Invite {
-	cutOff := len(raw) > maxOctets
-	c := read(raw[:min(len(raw), maxOctets)])
+	cutOff := len(raw) > MaxOctets
+	c := read(raw[:min(len(raw), MaxOctets)])
 	if !c.found {
 		return nil
 	}

@@ -19,8 +19,12 @@ type leaf struct {
 	sub    *walker // reads an encoded message
 	silent bool    // not listed when empty
 
-	keep    bool // for the text of the message
-	report  bool // for classification
+	keep   bool // for the text of the message
+	report bool // for classification
+
+	calendar bool   // for the invitation
+	method   string // of the calendar, as its Content-Type has it
+
 	html    bool
 	body    body
 	limit   int // octets that are still kept
@@ -144,6 +148,10 @@ func (l *leaf) finish(drop bool) {
 	if l.report {
 		w.addReport(path, parts[l.index].ContentType, w.kept[l.body.start:])
 		w.kept = w.kept[:l.body.start]
+		return
+	}
+	if l.calendar {
+		w.addInvitation(l, path)
 		return
 	}
 	if l.keep {

@@ -137,6 +137,7 @@ func (p *parser) defect(code, where, text string) {
 // finish makes the text and settles what depends on the whole message.
 func (p *parser) finish() {
 	p.chooseText()
+	p.useInvitation()
 	p.markInline()
 	p.understand()
 }

@@ -78,6 +78,7 @@ func House() Table {
 			"github.com/knadh/go-pop3":       {"ingest/pop3"},
 			// The memory server of go-imap wants header fields in its terms.
 			"github.com/emersion/go-message":         {"ingest/mime", "internal/mailtest"},
+			"github.com/emersion/go-msgauth":         {"ingest/auth"},
 			"github.com/emersion/go-sasl":            {"ingest/dial", "ingest/imap", "ingest/pop3"},
 			"google.golang.org/grpc":                 {"control/rpc", "proto/mailintake/v1", "cmd/mailintake", "internal/bench"},
 			"google.golang.org/genproto":             {"control/rpc", "proto/mailintake/v1", "cmd/mailintake"},
@@ -88,7 +89,8 @@ func House() Table {
 			"github.com/alecthomas/kong":             {"cmd/mailintake"},
 			"github.com/prometheus/client_golang":    {"cmd/mailintake", "control", "control/rpc", "ingest/poll", "ingest/relay", "store"},
 			"github.com/google/uuid":                 {"cmd/mailintake", "control", "control/rpc", "store"},
-			"golang.org/x/net/idna":                  {"control", "ingest/dial"},
+			"golang.org/x/net/idna":                  {"control", "ingest/auth", "ingest/dial"},
+			"golang.org/x/net/publicsuffix":          {"ingest/auth"},
 			"golang.org/x/sync":                      {"cmd/mailintake", "ingest/poll", "ingest/relay", "internal/bench"},
 			"golang.org/x/text":                      {"ingest/dial", "ingest/imap", "ingest/mime"},
 

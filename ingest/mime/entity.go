@@ -100,6 +100,8 @@ func (w *walker) endHeader() {
 			w.leaf.keepText(html, e.params, group)
 		} else if isReport(e.contentType) {
 			w.leaf.keepReport()
+		} else if !attached && isCalendar(e.contentType, p.Filename) {
+			w.leaf.keepCalendar(&e)
 		}
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
 			if w.loose == nil {

@@ -26,8 +26,12 @@ type leaf struct {
 	sniff  bool    // head is kept, for S/MIME
 	head   []byte  // the first octets
 
-	keep    bool // for the text of the message
-	report  bool // for classification
+	keep   bool // for the text of the message
+	report bool // for classification
+
+	calendar bool   // for the invitation
+	method   string // of the calendar, as its Content-Type has it
+
 	html    bool
 	body    body
 	limit   int // octets that are still kept
@@ -177,6 +181,10 @@ func (l *leaf) finish(drop bool) {
 	if l.report {
 		w.addReport(path, parts[l.index].ContentType, w.kept[l.body.start:])
 		w.kept = w.kept[:l.body.start]
+		return
+	}
+	if l.calendar {
+		w.addInvitation(l, path)
 		return
 	}
 	if l.keep {

@@ -166,6 +166,7 @@ func (p *parser) defect(code, where, text string) {
 func (p *parser) finish() {
 	p.chooseText()
 	p.protectText()
+	p.useInvitation()
 	p.markInline()
 	p.understand()
 }

@@ -28,7 +28,7 @@ type Options struct {
 }
 
 // DefaultTimeout is how long signatures of a message are verified at most.
-const DefaultTimeout = 10 * time.Second
+const DefaultTimeout = 5 * time.Second
 
 // Check tells what is known of the origin of a message. from are the addresses of its From field. open gives the
 // message as it is stored, anew with each call; it is called once, and once more for each signature that is verified.

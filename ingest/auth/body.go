@@ -30,7 +30,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if b.skip > 0 {
-		if _, err := io.CopyN(io.Discard, b.in, b.skip); err != nil && err != io.EOF {
+		if _, err := io.CopyN(io.Discard, b.in, b.skip); err != nil && !errors.Is(err, io.EOF) {
 			b.err = err
 			return 0, io.EOF
 		}

@@ -3,6 +3,7 @@ package auth
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 )
@@ -52,7 +53,7 @@ func readHeader(r io.Reader) (*header, error) {
 	}
 	for {
 		piece, err := in.ReadSlice(eol)
-		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 			return nil, err
 		}
 		h.size += int64(len(piece))
@@ -87,7 +88,7 @@ func readHeader(r io.Reader) (*header, error) {
 		if taken {
 			lines = append(lines, piece...)
 		}
-		if begun = err != bufio.ErrBufferFull; begun && taken {
+		if begun = !errors.Is(err, bufio.ErrBufferFull); begun && taken {
 			lines = append(bytes.TrimRight(lines, "\r\n"), "\r\n"...)
 		}
 		if err == io.EOF {

@@ -43,7 +43,7 @@ func parseReceived(value string) hop {
 		}
 		switch word {
 		case "from", "by", "via", "with", "id", "for":
-			if word == "from" && h.by != "" || word == "by" && h.by != "" {
+			if word == "from" && h.from != "" || word == "by" && h.by != "" {
 				return h
 			}
 			clause = word

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -238,22 +240,84 @@ func TestVerifyCorpus(t *testing.T) {
 		"testdkim1._domainkey.yoni.za.org":         "v=DKIM1; k=rsa; p=BARF",
 		"testdkim1._domainkey.dnssec-failed.org":   "SERVFAIL",
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.eml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	more, err := filepath.Glob(filepath.Join(dir, "dmarc", "*.eml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range append(files, more...) {
-		raw, err := os.ReadFile(file)
+	pass := []string{"ed25519.eml", "dmarc/good_dkim_highsecure.eml", "dmarc/good_dkim_rspamd.eml", "dmarc/onsubdomain_fail_alignment.eml", "dmarc/onsubdomain_pass_relaxed.eml", "dmarc/pass_none.eml"}
+	unknown := []string{"dkim_huge_hlist.eml", "dmarc/bad_dkim3.eml"}
+	var passed, unanswered []string
+	signed := 0
+	for _, pattern := range []string{"*.eml", "dmarc/*.eml"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := Check(t.Context(), nil, opener(string(raw)), Options{Resolver: dns})
-		if len(a.DKIMDomains) > 0 {
-			t.Logf("%s: %+v", filepath.Base(file), a.DKIMDomains)
+		for _, file := range files {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := strings.TrimPrefix(file, dir+"/")
+			a := Check(t.Context(), nil, opener(string(raw)), Options{Resolver: dns})
+			if len(a.DKIMDomains) > 0 {
+				signed++
+				t.Logf("%s: %+v", name, a.DKIMDomains)
+			}
+			switch {
+			case a.DKIM == ingest.VerdictPass:
+				passed = append(passed, name)
+			case a.DKIM == ingest.VerdictUnknown && len(a.DKIMDomains) > 0:
+				unanswered = append(unanswered, name)
+			}
+		}
+	}
+	slices.Sort(passed)
+	slices.Sort(pass)
+	if diff := cmp.Diff(passed, pass); diff != "" {
+		t.Errorf("passed (-got +want):\n%s", diff)
+	}
+	if diff := cmp.Diff(unanswered, unknown); diff != "" {
+		t.Errorf("unknown (-got +want):\n%s", diff)
+	}
+	t.Logf("%d messages with signatures", signed)
+}
+
+// Without DNS and without anybody to trust, no message of the corpus passes; what claims to is counted.
+func TestCheckCorpus(t *testing.T) {
+	dir := corpusDir(t)
+	messages, claims := 0, 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(path, "/msg/") {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		messages++
+		a := Check(t.Context(), people("a@example.com"), opener(string(raw)), Options{AuthservIDs: []string{"mx.example.com"}})
+		claims += a.Ignored
+		if a.SPF != "" || a.DMARC != "" || a.DKIM == ingest.VerdictPass || a.Aligned || a.AuthservID != "" {
+			t.Errorf("%s: %+v", path, a)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d messages, %d fields of others", messages, claims)
+	if claims == 0 {
+		t.Error("no field was seen")
+	}
+	for path, id := range map[string]string{
+		"postal-mime/msg/test/fixtures/calendar-event.eml": "mx.ethereal.email",
+		"mailparser/msg/test/fixtures/nodemailer.eml":      "mx.google.com",
+	} {
+		raw, err := os.ReadFile(filepath.Join(dir, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := Check(t.Context(), people("andris@postalsys.com"), opener(string(raw)), Options{AuthservIDs: []string{id}})
+		t.Logf("%s: %+v", path, a)
+		if a.AuthservID != id || a.SPF != ingest.VerdictPass || a.DKIM != ingest.VerdictPass || (a.DMARC == ingest.VerdictPass) != (id == "mx.ethereal.email") {
+			t.Errorf("%s: %+v", path, a)
 		}
 	}
 }

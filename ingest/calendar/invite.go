@@ -143,5 +143,6 @@ type times struct {
 	occurrence time.Time // RECURRENCE-ID: the one of a series that the entry is about
 	allDay     bool
 	tzid       string // as it stands
-	zone       string // name for people; empty for floating times
+	zone       string // of start, a name for people; empty for floating times
+	endZone    string // of end
 }

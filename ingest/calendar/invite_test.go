@@ -233,6 +233,12 @@ END:VCALENDAR
 			want: &ingest.Invite{Summary: "x", Start: at("2026-06-09T14:00:00+09:00"), Text: "Event: x\nWhen: Tue, 9 Jun 2026 14:00 (Asia/Tokyo)"},
 		},
 		{
+			name: "a flight: start and end in zones of their own",
+			raw:  "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:BER-JFK\nDTSTART;TZID=Europe/Berlin:20260609T100000\nDTEND;TZID=America/New_York:20260609T130000\nEND:VEVENT\nEND:VCALENDAR\n",
+			want: &ingest.Invite{Summary: "BER-JFK", Start: at("2026-06-09T10:00:00+02:00"), End: at("2026-06-09T13:00:00-04:00"), Timezone: "Europe/Berlin",
+				Text: "Event: BER-JFK\nWhen: Tue, 9 Jun 2026 10:00 (Europe/Berlin) - Tue, 9 Jun 2026 13:00 (America/New_York)"},
+		},
+		{
 			name: "task",
 			raw:  "BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VTODO\nSUMMARY:Report\nDUE:20260609T140000Z\nEND:VTODO\nEND:VCALENDAR\n",
 			want: &ingest.Invite{Method: "REQUEST", Summary: "Report", End: at("2026-06-09T14:00:00Z"), Text: "Task assigned: Report\nDue: Tue, 9 Jun 2026 14:00 (UTC)"},

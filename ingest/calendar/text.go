@@ -117,15 +117,22 @@ func period(start, end time.Time, t times) string {
 	s := start.Format(day + " " + clock)
 	switch {
 	case end.IsZero() || end.Equal(start):
+	case t.endZone != t.zone: // as of flights
+		return s + within(t.zone) + " - " + end.Format(day+" "+clock) + within(t.endZone)
 	case end.Format(day) == start.Format(day):
 		s += "-" + end.Format(clock)
 	default:
 		s += " - " + end.Format(day+" "+clock)
 	}
-	if t.zone != "" {
-		s += " (" + t.zone + ")"
+	return s + within(t.zone)
+}
+
+// within puts the name of a zone behind a time.
+func within(zone string) string {
+	if zone == "" {
+		return ""
 	}
-	return s
+	return " (" + zone + ")"
 }
 
 // repeats says in words what can be said of an RRULE, RFC 5545 §3.3.10.

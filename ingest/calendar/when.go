@@ -15,7 +15,7 @@ func (c *content) times(d *defects) times {
 	}
 	for _, name := range []string{"DTEND", "DUE"} {
 		if end, ok := c.moment(name, d); ok && t.end.IsZero() {
-			t.end = end.time
+			t.end, t.endZone = end.time, end.zone
 			if !hasStart {
 				t.allDay, t.tzid, t.zone = end.date, end.tzid, end.zone
 			}
@@ -24,7 +24,7 @@ func (c *content) times(d *defects) times {
 	if l, ok := c.props["DURATION"]; ok && hasStart && t.end.IsZero() {
 		if days, rest, ok := duration(l.value); ok {
 			end := start.wall.AddDate(0, 0, days)
-			t.end = start.at(end).Add(rest)
+			t.end, t.endZone = start.at(end).Add(rest), start.zone
 		} else {
 			d.add("DURATION cannot be read")
 		}

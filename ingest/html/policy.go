@@ -2,6 +2,7 @@ package html
 
 import (
 	"regexp"
+	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
 )
@@ -26,17 +27,19 @@ type attributeRule struct {
 
 func attributeRules(p Policy) []attributeRule {
 	const (
-		word     = `[A-Za-z]{1,12}`
-		color    = `[#A-Za-z0-9]{1,30}`
-		length   = `[0-9]{1,5}(?:\.[0-9]{1,5})?(?:px|pt|%|\*)?`
-		count    = `[0-9]{1,3}`
-		spacing  = `[0-9]{1,4}(?:px|pt)?`
-		number   = `-?[0-9]{1,9}`
-		flag     = ``
-		link     = `(?:https?://|mailto:|tel:)[^\x00-\x20"<>\\]*`
-		embedded = `cid:[^\x00-\x20"<>\\]+|data:image/[a-z.-]+;base64,[A-Za-z0-9+/=]+`
-		remote   = `https?://[^\x00-\x20"<>\\]+`
-		style    = `(?:[a-z-]+:(?:[\pL\pN\pM .,#%+/'_-]|(?:rgb|hsl)a?\([0-9a-z.,%/ +-]*\)|url\('(?:cid:|data:image/|https?://)[^'()\\<>"]*'\))+(?:;|$))+`
+		// Of ASCII letters, digits and # % ' + , - . / _ alone.
+		plainChar = `[^\x00-\x1f!"$&(-*:-@\[-^\x60{-\x7f]`
+		word      = `[A-Za-z]{1,12}`
+		color     = `[#A-Za-z0-9]{1,30}`
+		length    = `[0-9]{1,5}(?:\.[0-9]{1,5})?(?:px|pt|%|\*)?`
+		count     = `[0-9]{1,3}`
+		spacing   = `[0-9]{1,4}(?:px|pt)?`
+		number    = `-?[0-9]{1,9}`
+		flag      = ``
+		link      = `(?:https?://|mailto:|tel:)[^\x00-\x20"<>\\]*`
+		embedded  = `cid:[^\x00-\x20"<>\\]+|data:image/[a-z.-]+;base64,[A-Za-z0-9+/=]+`
+		remote    = `https?://[^\x00-\x20"<>\\]+`
+		style     = `(?:[a-z-]+:(?:` + plainChar + `|(?:rgb|hsl)a?\([0-9a-z.,%/ +-]*\)|url\('(?:cid:|data:image/|https?://)[^'()\\<>"]*'\))+(?:;|$))+`
 	)
 	picture := embedded
 	if p.RemoteContent {
@@ -62,7 +65,7 @@ func attributeRules(p Policy) []attributeRule {
 		{"bgcolor", color, append([]string{"table"}, rows...)},
 		{"bordercolor", color, []string{"table", "tr", "td", "th"}},
 		{"color", color, []string{"font", "hr"}},
-		{"face", `[\pL\pN ,'._-]{1,200}`, []string{"font"}},
+		{"face", plainChar + `+`, []string{"font"}},
 		{"size", `[+-]?[0-9]{1,3}`, []string{"font", "hr"}},
 		{"width", length, sized},
 		{"height", length, sized},
@@ -85,6 +88,20 @@ func attributeRules(p Policy) []attributeRule {
 		{"type", `disc|circle|square|[1aAiI]`, []string{"ol", "ul", "li"}},
 		{"type", `cite`, []string{"blockquote"}},
 	}
+}
+
+// policies are the lists as bluemonday wants them, without and with remote content. They take a millisecond to make and
+// never change.
+var policies = [...]func() *bluemonday.Policy{
+	sync.OnceValue(func() *bluemonday.Policy { return newPolicy(Policy{}) }),
+	sync.OnceValue(func() *bluemonday.Policy { return newPolicy(Policy{RemoteContent: true}) }),
+}
+
+func policyOf(p Policy) *bluemonday.Policy {
+	if p.RemoteContent {
+		return policies[1]()
+	}
+	return policies[0]()
 }
 
 // newPolicy makes the lists into a policy that lets through nothing else.

@@ -37,7 +37,7 @@ func Safe(s string, limit int, p Policy) (fragment string, report Report) {
 	tooDeep := walk(s, w).tooDeep
 	w.report.Cut = w.report.Cut || tooDeep
 	// The policy has the last word, whatever was thought of before.
-	return newPolicy(p).Sanitize(w.out.String()), w.report
+	return policyOf(p).Sanitize(w.out.String()), w.report
 }
 
 // safeWriter is the sink that writes HTML. It brings elements and the values of attributes into a form that is known
@@ -70,7 +70,7 @@ func (w *safeWriter) write(s string, ending int) bool {
 		return false
 	}
 	w.out.WriteString(s)
-	w.afterPre = false
+	w.afterPre = w.afterPre && s == ""
 	return true
 }
 
@@ -113,13 +113,13 @@ func (w *safeWriter) open(e *element[markup]) {
 		e.data = markup{}
 	}
 	w.ending += len(e.data.end)
-	w.afterPre = e.name == "pre" && e.data.start != ""
+	w.afterPre = w.afterPre || e.name == "pre" && e.data.start != ""
 }
 
 func (w *safeWriter) close(e *element[markup]) {
 	w.out.WriteString(e.data.end)
 	w.ending -= len(e.data.end)
-	w.afterPre = false
+	w.afterPre = w.afterPre && e.data.end == ""
 }
 
 func (w *safeWriter) void(name string, m markup) {
@@ -130,9 +130,6 @@ func (w *safeWriter) void(name string, m markup) {
 }
 
 func (w *safeWriter) text(s string) {
-	if strings.IndexByte(s, '\r') >= 0 {
-		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
-	}
 	if room := w.limit - w.out.Len() - w.ending; len(s) > 8*(room+1) {
 		s = shorten(s, 8*(max(room, 0)+1)) // an entity has at most 8 times the octets of its character
 	}

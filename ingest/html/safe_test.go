@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+	"pgregory.net/rapid"
 )
 
 // checkSafe holds a result of Safe against what it promises.
-func checkSafe(t testing.TB, in string, limit int, p Policy) {
+func checkSafe(t rapid.TB, in string, limit int, p Policy) {
 	t.Helper()
 	out, report := Safe(in, limit, p)
 	if len(out) > limit {
@@ -31,7 +31,7 @@ func checkSafe(t testing.TB, in string, limit int, p Policy) {
 }
 
 // checkTree parses a fragment inside an element of a page, as a browser would, and looks at all that is in it.
-func checkTree(t testing.TB, in, out string, p Policy) {
+func checkTree(t rapid.TB, in, out string, p Policy) {
 	t.Helper()
 	page, err := html.Parse(strings.NewReader("<!DOCTYPE html><html><head></head><body><div>" + out + "</div><hr/></body></html>"))
 	if err != nil {
@@ -82,7 +82,7 @@ func difference(got, want string) string {
 	return fmt.Sprintf("at %d got %.150q, want %.150q", i, got[i:], want[i:])
 }
 
-func checkAttribute(t testing.TB, in, element string, a html.Attribute, p Policy) {
+func checkAttribute(t rapid.TB, in, element string, a html.Attribute, p Policy) {
 	t.Helper()
 	value := strings.ToLower(a.Val)
 	scheme, _, _ := strings.Cut(value, ":")

@@ -306,13 +306,16 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// clean makes valid UTF-8 without NUL of s.
+// clean makes valid UTF-8 without NUL of s, and LF of its line ends (§13.2.3.5).
 func clean(s string) string {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	if strings.IndexByte(s, '\r') >= 0 {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 	}
 	return s
 }

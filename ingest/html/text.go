@@ -384,7 +384,7 @@ func (t *plainText) text(s string) {
 		s, t.cut = shorten(s, n), true
 	}
 	if strings.IndexByte(s, '&') >= 0 {
-		s = html.UnescapeString(s)
+		s = clean(html.UnescapeString(s))
 	}
 	if t.now.kept {
 		t.keep(s)
@@ -460,7 +460,6 @@ func kindOf(r rune) runeKind {
 func (t *plainText) keep(s string) {
 	for first := true; s != ""; first = false {
 		line, rest, found := strings.Cut(s, "\n")
-		line = strings.TrimSuffix(line, "\r")
 		if i := strings.IndexFunc(line, func(r rune) bool { k := kindOf(r); return k == unseen && r != 0x200b || k == filler }); i >= 0 {
 			line = strings.Map(func(r rune) rune {
 				switch kindOf(r) {

@@ -210,8 +210,8 @@ func (w *walker[D]) start() {
 	case name == "li" || name == "dd" || name == "dt":
 		w.closeItem(name)
 		w.closeParagraph()
-	case isHeading(name) && isHeading(w.top()):
-		w.pop()
+	case isHeading(name):
+		w.closeHeading()
 	case name == "a":
 		w.closeLink()
 	}
@@ -295,6 +295,20 @@ func (w *walker[D]) closeParagraph() {
 	}
 }
 
+// closeHeading ends a heading that another one follows inside it.
+func (w *walker[D]) closeHeading() {
+	for i := len(w.stack) - 1; i >= 0; i-- {
+		e := &w.stack[i]
+		if isHeading(e.name) {
+			w.closeFrom(i)
+			return
+		}
+		if e.traits&special != 0 {
+			return
+		}
+	}
+}
+
 // closeItem ends the item of a list that the next one follows.
 func (w *walker[D]) closeItem(name string) {
 	for i := len(w.stack) - 1; i >= 0; i-- {
@@ -311,7 +325,9 @@ func (w *walker[D]) closeItem(name string) {
 
 // closeLink ends an open link, since links do not nest. Blocks that were opened inside it go on behind it.
 func (w *walker[D]) closeLink() {
-	w.dropPending("a")
+	for w.dropPending("a") {
+		continue
+	}
 	i := w.find("a", func(name string) bool { return name == "td" || name == "th" || name == "caption" })
 	if i < 0 {
 		return
@@ -323,7 +339,9 @@ func (w *walker[D]) closeLink() {
 		}
 	}
 	w.closeFrom(i)
-	w.dropPending("a")
+	for w.dropPending("a") {
+		continue
+	}
 	for _, e := range again {
 		w.push(e)
 	}
@@ -442,6 +460,9 @@ func (w *walker[D]) closeFrom(i int) {
 			}
 			if e.traits&formatting != 0 && !e.closed {
 				unfinished = append(unfinished, e)
+			}
+			if e.hidden {
+				break
 			}
 		}
 	}

@@ -32,13 +32,12 @@ func (w *walker) endHeader() {
 	if root && !top && len(h.fields) > 0 { // of an attached message
 		w.addReport(strings.TrimSuffix(path, ".1"), "message/rfc822", h.raw)
 	}
-	empty := len(h.raw) == 0
 
 	parent := &frame{}
 	if len(w.frames) > 0 {
 		parent = &w.frames[len(w.frames)-1]
 	}
-	if !e.typed && parent.digest && !empty {
+	if !e.typed && parent.digest {
 		e.contentType = "message/rfc822"
 	}
 	w.inHeader = false
@@ -94,7 +93,6 @@ func (w *walker) endHeader() {
 		p.Body = !attached && isBodyText(&e)
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(w.addPart(p))
-		w.leaf.silent = empty && len(w.frames) > 0
 		if w.leaf.sniff = !attached && w.protectPart(path, &e); w.leaf.sniff {
 			w.leaf.head = make([]byte, 0, sniffLength)
 		}
@@ -102,6 +100,8 @@ func (w *walker) endHeader() {
 			w.leaf.keepText(html, e.params, group)
 		} else if isReport(e.contentType) {
 			w.leaf.keepReport()
+		} else if !attached && isCalendar(e.contentType, p.Filename) {
+			w.leaf.keepCalendar(&e)
 		}
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
 			if w.loose == nil {
@@ -203,12 +203,13 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 
 // setBoundary takes the boundary that a multipart declares.
 func (w *walker) setBoundary(f *frame, e *entity) {
-	b, encoded := e.params.boundary()
+	declared, encoded := e.params.boundary()
+	b := strings.TrimRight(declared, " \t")
 	if b == "" || len(b) > maxBoundary {
 		w.defect(BoundaryMissing, w.place(f.path), "")
 		return
 	}
-	f.boundary = []byte(b)
+	f.boundary, f.pad = []byte(b), declared[len(b):]
 	if encoded || !isBoundaryValue(b) {
 		w.defect(BoundaryBad, w.place(f.path), b)
 	}

@@ -23,12 +23,15 @@ type leaf struct {
 	sum    *tally
 	decode decoder
 	sub    *walker // reads an encoded message
-	silent bool    // not listed when empty
 	sniff  bool    // head is kept, for S/MIME
 	head   []byte  // the first octets
 
-	keep    bool // for the text of the message
-	report  bool // for classification
+	keep   bool // for the text of the message
+	report bool // for classification
+
+	calendar bool   // for the invitation
+	method   string // of the calendar, as its Content-Type has it
+
 	html    bool
 	body    body
 	limit   int // octets that are still kept
@@ -171,10 +174,6 @@ func (l *leaf) finish(drop bool) {
 		l.sub.scan(true)
 		parts = w.mail.Parts
 	}
-	if l.silent && l.sum.size == 0 {
-		w.mail.Parts = parts[:l.index]
-		return
-	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
 	if l.sniff {
 		w.sniffPKCS7(l.head)
@@ -182,6 +181,10 @@ func (l *leaf) finish(drop bool) {
 	if l.report {
 		w.addReport(path, parts[l.index].ContentType, w.kept[l.body.start:])
 		w.kept = w.kept[:l.body.start]
+		return
+	}
+	if l.calendar {
+		w.addInvitation(l, path)
 		return
 	}
 	if l.keep {

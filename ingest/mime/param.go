@@ -21,14 +21,14 @@ func (p params) get(name string) string {
 	return ""
 }
 
-// boundary is the boundary parameter, octets beyond the first white space of its end left out. RFC 2046 §5.1.1 does not
+// boundary is the boundary parameter. RFC 2046 §5.1.1 does not
 // foresee that RFC 2231 encodes it; where it does, the encoded one counts only if there is no other.
 func (p params) boundary() (value string, encoded bool) {
 	value = p.get("boundary")
 	if value == "" {
 		value, encoded = p.extended("boundary", func(raw []byte) string { return string(raw) })
 	}
-	return strings.TrimRight(value, " \t"), encoded || strings.Contains(value, "=?")
+	return value, encoded || strings.Contains(value, "=?")
 }
 
 // charset is the charset parameter, RFC 2231 undone.

@@ -60,6 +60,9 @@ type Options struct {
 	// FallbackCharset is assumed for text that names no usable charset and is not UTF-8. Empty, or a name that is not
 	// known, means windows-1252.
 	FallbackCharset string
+	// Addresses are the channel's own: the customer-facing one first, then its aliases. Mail.Recipient says which of them
+	// the message was for.
+	Addresses []string
 }
 
 // Parse reads a message of about size octets from r up to its end; size is a hint and may be 0. It never fails: where
@@ -73,7 +76,7 @@ func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
 }
 
 func newParser(o Options) *parser {
-	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset}
+	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset, own: o.Addresses}
 	if _, ok := lookup(p.fallback); !ok {
 		p.fallback = "windows-1252"
 	}
@@ -114,8 +117,9 @@ func (p *parser) read(r io.Reader, size int64) {
 // parser is what all walkers of one message share.
 type parser struct {
 	mail     *ingest.Mail
-	fallback string // charset of text that names none; known
-	declared string // charset that the message's own Content-Type names
+	fallback string   // charset of text that names none; known
+	own      []string // Options.Addresses
+	declared string   // charset that the message's own Content-Type names
 	entities int
 	kept     []byte           // octets of body parts, decoded from their transfer encoding
 	plain    int              // octets of kept that are plain text
@@ -162,6 +166,7 @@ func (p *parser) defect(code, where, text string) {
 func (p *parser) finish() {
 	p.chooseText()
 	p.protectText()
+	p.useInvitation()
 	p.markInline()
 	p.understand()
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/ingest/html"
 )
 
 // chooseText makes Mail.Text of the body parts in the order of the message. Of a multipart/alternative the plain text
@@ -73,7 +74,7 @@ func (p *parser) shownBodies(html bool) []body {
 func (p *parser) bodyText(b body) string {
 	s := p.decodeBody(b)
 	if b.html {
-		text, cut := htmlText(s, ingest.MaxText)
+		text, cut := html.Text(s, ingest.MaxText)
 		p.mail.TextCut = p.mail.TextCut || cut
 		return clean(text)
 	}
@@ -94,7 +95,7 @@ func (p *parser) decodeBody(b body) string {
 	declared := b.charset
 	if b.html {
 		if _, known := lookup(declared); !known {
-			if meta := metaCharset(raw); meta != "" {
+			if meta := html.MetaCharset(raw); meta != "" {
 				if _, known := lookup(meta); known {
 					declared = meta
 				}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/mailintake/mailintake/ingest/auth"
 	"github.com/mailintake/mailintake/ingest/mime"
 )
 
@@ -17,6 +19,8 @@ import (
 type parseCmd struct {
 	Files           []string `arg:"" name:"file" help:"Mails as the server sent them; - for standard input." placeholder:"FILE"`
 	Explain         bool     `help:"Add what the verdicts rest on, the tree of parts, and everything else that is known."`
+	Address         []string `help:"The channel's address, then its aliases, each with a flag of its own: with --explain, which of them the mail is for." placeholder:"ADDRESS"`
+	AuthservID      []string `name:"authserv-id" help:"With --explain: Authentication-Results fields to believe, as the channel has them (RFC 8601)." placeholder:"NAME"`
 	FallbackCharset string   `help:"Charset of text that names none and is not UTF-8, as the channel has it; windows-1252 by default." placeholder:"NAME"`
 }
 
@@ -123,9 +127,13 @@ func (c *parseCmd) read(ctx context.Context, file string) (line []byte, err erro
 		defer in.Close()
 	}
 	source := &watched{ctx: ctx, r: in}
-	mail := mime.Parse(source, size, mime.Options{FallbackCharset: c.FallbackCharset})
+	mail := mime.Parse(source, size, mime.Options{FallbackCharset: c.FallbackCharset, Addresses: c.Address})
 	if source.err != nil {
 		return nil, cleanPathError(source.err)
+	}
+	if c.Explain {
+		head := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(source.head)), nil }
+		mail.Auth = auth.Check(ctx, mail.From, head, auth.Options{AuthservIDs: c.AuthservID})
 	}
 	return parsedLine(file, mail, c.Explain)
 }
@@ -153,11 +161,16 @@ func cleanPathError(err error) error {
 	return err
 }
 
-// watched remembers why a reader failed; the parser takes every error as the end of the message.
+// maxHead is more than the longest header that is read, in octets.
+const maxHead = 300 << 10
+
+// watched remembers why a reader failed, since the parser takes every error as the end of the message, and what it began
+// with.
 type watched struct {
-	ctx context.Context // of the run: a pipe may never end
-	r   io.Reader
-	err error
+	ctx  context.Context // of the run: a pipe may never end
+	r    io.Reader
+	head []byte // at most maxHead
+	err  error
 }
 
 // Read reads.
@@ -166,6 +179,7 @@ func (w *watched) Read(p []byte) (int, error) {
 		return 0, w.err
 	}
 	n, err := w.r.Read(p)
+	w.head = append(w.head, p[:min(n, maxHead-len(w.head))]...)
 	if err != nil && !errors.Is(err, io.EOF) {
 		w.err = err
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/mailintake/mailintake/control"
 	"github.com/mailintake/mailintake/control/rpc"
+	"github.com/mailintake/mailintake/ingest/auth"
 	"github.com/mailintake/mailintake/ingest/mime"
 	"github.com/mailintake/mailintake/ingest/poll"
 	"github.com/mailintake/mailintake/ingest/relay"
@@ -47,6 +48,8 @@ type service struct {
 	store   *store.Store
 	nats    *nats.Conn
 	boxes   *mailboxes
+	keys    *auth.Cache // of DKIM keys; nil where signatures are not verified
+	parser  parser
 	replica *store.Replica
 	healthy atomic.Bool // the database answered lately
 
@@ -90,6 +93,10 @@ func start(ctx context.Context, cfg settings, r roles, log *slog.Logger) (_ *ser
 		return nil, err
 	}
 	s.boxes = newMailboxes(allow)
+	if cfg.VerifyDKIM {
+		s.keys = auth.NewCache(net.DefaultResolver)
+		s.parser.keys = s.keys
+	}
 	return s, nil
 }
 
@@ -226,7 +233,7 @@ func (s *service) run(ctx context.Context) error {
 	s.replica = &store.Replica{Store: s.store, Relay: s.roles.relay, Log: s.log}
 	if s.roles.poll {
 		metrics := poll.NewMetrics(s.reg)
-		scheduler := poll.NewScheduler(&poll.Poller{Store: s.store, Open: s.boxes.open, Parse: parse, Version: mime.Version, Event: relay.EventData,
+		scheduler := poll.NewScheduler(&poll.Poller{Store: s.store, Open: s.boxes.open, Parse: s.parser.parse, Version: mime.Version, Event: relay.EventData,
 			Spool: &spool.Pool{}, Log: s.log, Metrics: metrics}, s.log)
 		s.replica.Channels = scheduler
 		g.Go(func() error { return scheduler.Run(ctx) })
@@ -308,7 +315,7 @@ func (s *service) serveAPI(ctx context.Context) error {
 	pages := control.Pages{}
 	srv, err := rpc.NewServer(rpc.Config{
 		Channels:      &control.Channels{Store: s.store, Prober: s.boxes, Pages: pages, KnownCharset: mime.KnownCharset},
-		Messages:      &control.Messages{Store: s.store, Pages: pages, Parser: control.Parser{Inspect: inspect, Extract: extract}},
+		Messages:      &control.Messages{Store: s.store, Pages: pages, Parser: control.Parser{Inspect: s.parser.inspect, Extract: s.parser.extract}},
 		Replays:       &control.Replays{Store: s.store, Pages: pages},
 		Authenticator: auth, Health: func(string) bool { return s.healthy.Load() }, Done: ctx.Done(), Log: s.log,
 	})
@@ -402,6 +409,9 @@ func (s *service) close() {
 		if l != nil {
 			_ = l.Close() // closed already where a server had it
 		}
+	}
+	if s.keys != nil {
+		_ = s.keys.Close() // it only waits
 	}
 	if s.nats != nil {
 		s.nats.Close()

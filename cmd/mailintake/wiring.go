@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net/netip"
 	"time"
 
 	"github.com/mailintake/mailintake/control"
 	"github.com/mailintake/mailintake/ingest"
 	"github.com/mailintake/mailintake/ingest/dial"
-	"github.com/mailintake/mailintake/ingest/html"
 	"github.com/mailintake/mailintake/ingest/imap"
-	"github.com/mailintake/mailintake/ingest/mime"
 	"github.com/mailintake/mailintake/ingest/pop3"
 	"github.com/mailintake/mailintake/ingest/relay"
 	"github.com/mailintake/mailintake/store"
@@ -53,34 +49,6 @@ func (m *mailboxes) Probe(ctx context.Context, box ingest.Mailbox) control.Probe
 	}
 	return control.Probe{Took: took, Err: err, Addresses: t.Addresses, RemoteAddress: t.Address, TLSVersion: t.TLSVersion, TLSCipher: t.TLSCipher,
 		CertificateNotAfter: t.CertificateNotAfter, Greeting: t.Banner, Capabilities: t.Capabilities, Messages: t.Messages, Notes: t.Notes}
-}
-
-// parse runs the parser over spooled octets. A spool that cannot be read back yields a mail with a defect: the octets
-// themselves are what counts, and the commit that reads them next reports the fault.
-func parse(_ context.Context, ch *ingest.Channel, octets ingest.Octets) *ingest.Mail {
-	r, err := octets.Open()
-	if err != nil {
-		return &ingest.Mail{Defects: []ingest.Defect{{Code: "UNREADABLE", Text: fmt.Sprint(err)}}}
-	}
-	defer r.Close()
-	return mime.Parse(r, octets.Size(), mime.Options{FallbackCharset: ch.FallbackCharset})
-}
-
-// maxHTML is the longest HTML that is shown, in octets.
-const maxHTML = 1 << 20
-
-// inspect reads what is not stored of a message.
-func inspect(r io.Reader, size int64, s *control.Settings, remote bool) control.View {
-	mail, view := mime.Inspect(r, size, mime.Options{FallbackCharset: s.FallbackCharset})
-	safe, report := html.Safe(view.HTML, maxHTML, html.Policy{RemoteContent: remote})
-	return control.View{
-		Header: view.Header, Multiparts: mail.Multiparts, HTML: safe, HTMLCut: view.HTMLCut || report.Cut, RemoteBlocked: report.RemoteBlocked,
-	}
-}
-
-// extract decodes one part of a message.
-func extract(r io.Reader, size int64, path string, s *control.Settings, w io.Writer) (ingest.Part, bool, error) {
-	return mime.Extract(r, size, path, mime.Options{FallbackCharset: s.FallbackCharset}, w)
 }
 
 // outbox is the store as the relay sees it.

@@ -85,13 +85,13 @@ func (w *safeWriter) rawText(name, s string) {
 	}
 }
 
-func (w *safeWriter) look(z *scanner) (m markup, hidden bool) {
+func (w *safeWriter) look(z *scanner) (m markup, as effect) {
 	name := plain(z.name)
 	if name == "body" {
 		name = "div"
 	}
 	if !w.written[name] {
-		return m, false
+		return m, nothing
 	}
 	var b strings.Builder
 	b.WriteByte('<')
@@ -102,7 +102,7 @@ func (w *safeWriter) look(z *scanner) (m markup, hidden bool) {
 	if traitsOf(name)&void == 0 {
 		m.end = "</" + name + ">"
 	}
-	return m, false
+	return m, shows
 }
 
 func (w *safeWriter) open(e *element[markup]) {

@@ -90,7 +90,7 @@ func House() Table {
 			"github.com/google/uuid":                 {"cmd/mailintake", "control", "control/rpc", "store"},
 			"golang.org/x/net/idna":                  {"control", "ingest/dial"},
 			"golang.org/x/sync":                      {"cmd/mailintake", "ingest/poll", "ingest/relay", "internal/bench"},
-			"golang.org/x/text":                      {"ingest/dial", "ingest/imap", "ingest/mime"},
+			"golang.org/x/text":                      {"ingest/dial", "ingest/imap", "ingest/mime", "ingest/tnef"},
 
 			"github.com/google/go-cmp": nil,
 			"go.uber.org/goleak":       nil,

@@ -133,9 +133,14 @@ func decodeText(raw []byte, page int) string {
 		}
 		return b.String()
 	}
+	return decodeWide(raw, page)
+}
+
+// decodeWide makes UTF-8 of text in a code page that charmapOf does not know.
+func decodeWide(raw []byte, page int) string {
 	if e := wide(page); e != nil {
 		if out, err := e.NewDecoder().Bytes(raw); err == nil {
-			return strings.ToValidUTF8(string(out), "\uFFFD")
+			raw = out
 		}
 	}
 	return strings.ToValidUTF8(string(raw), "\uFFFD")

@@ -29,7 +29,7 @@ const (
 	CharsetUnknown     = "CHARSET_UNKNOWN"      // the declared charset is not known; another was assumed
 	CharsetWrong       = "CHARSET_WRONG"        // octets that the declared charset does not have
 	BoundaryMissing    = "BOUNDARY_MISSING"     // a multipart that declares no usable boundary
-	BoundaryGuessed    = "BOUNDARY_GUESSED"     // a line was taken for the boundary that is not the declared one
+	BoundaryGuessed    = "BOUNDARY_GUESSED"     // a line was taken for a boundary that is not the declared one
 	BoundaryNeverSeen  = "BOUNDARY_NEVER_SEEN"  // a multipart without any part; read as text
 	PreambleLong       = "PREAMBLE_LONG"        // too much before the first boundary to be a preamble; read as a part
 	MultipartUnclosed  = "MULTIPART_UNCLOSED"   // no closing boundary; the last part may be cut
@@ -38,7 +38,7 @@ const (
 	TooManyParts       = "TOO_MANY_PARTS"       // the rest is one opaque part
 	Uuencoded          = "UUENCODED"            // a uuencoded file in text or as a part; kept encoded
 	TNEF               = "TNEF"                 // a winmail.dat; kept as it is
-	FilenameUnsafe     = "FILENAME_UNSAFE"      // path separators or control characters in a file name
+	FilenameUnsafe     = "FILENAME_UNSAFE"      // a path, control or direction characters in a file name
 	TooManyAddresses   = "TOO_MANY_ADDRESSES"   // addresses of one field were left out
 	TooManyIdentifiers = "TOO_MANY_IDENTIFIERS" // identifiers were left out
 	NulRemoved         = "NUL_REMOVED"          // NUL characters in text

@@ -9,7 +9,7 @@ import (
 // entity is what a header says about the body below it.
 type entity struct {
 	contentType string // type/subtype, lower case
-	typed       bool   // the header has a usable Content-Type
+	typed       bool   // the header has a Content-Type
 	params      params // of Content-Type
 	encoding    int    // of decoder
 	disposition string // lower case; empty if there is none
@@ -51,11 +51,11 @@ func (w *walker) endHeader() {
 		// The rest of the message is one opaque part: no boundary counts any more.
 		w.defect(TooManyParts, "", "")
 		for i := range w.frames {
-			w.frames[i].boundary, w.frames[i].closed = nil, true
+			w.frames[i].boundary, w.frames[i].guessed, w.frames[i].closed = nil, nil, true
 		}
 		w.open = 0
 		w.leaf.start(w, part, identity)
-		w.leaf.list(w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream"}))
+		w.leaf.list(w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream", Attached: attached}))
 
 	case strings.HasPrefix(e.contentType, "multipart/") && !w.tooDeep(path):
 		if e.encoding != identity {
@@ -64,7 +64,9 @@ func (w *walker) endHeader() {
 		w.pushMultipart(path, root, &e, group, attached)
 
 	case isMessage(e.contentType) && !w.tooDeep(path):
-		index := w.addPart(w.describe(path, &e))
+		p := w.describe(path, &e)
+		p.Attached = attached
+		index := w.addPart(p)
 		if e.encoding == identity {
 			sum := newTally()
 			sum.copy = w.copyOf(path)
@@ -86,12 +88,16 @@ func (w *walker) endHeader() {
 	default:
 		p := w.describe(path, &e)
 		html := e.contentType == "text/html"
+		p.Attached = attached
 		p.Body = !attached && isBodyText(&e)
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(w.addPart(p))
 		w.leaf.silent = empty && len(w.frames) > 0
+		if w.leaf.sniff = !attached && w.protectPart(path, &e); w.leaf.sniff {
+			w.leaf.head = make([]byte, 0, sniffLength)
+		}
 		if p.Body {
-			w.leaf.keepText(html, p.Charset, group)
+			w.leaf.keepText(html, e.params, group)
 		} else if isReport(e.contentType) {
 			w.leaf.keepReport()
 		}
@@ -119,7 +125,7 @@ func (w *walker) headerDefects(where string) {
 	if h.envelope {
 		w.defect(EnvelopeLine, where, "")
 	}
-	if h.suspect >= 0 {
+	if h.suspect >= 0 || h.blank && len(h.fields) == 0 {
 		if len(h.fields) == 0 {
 			w.defect(HeaderMissing, where, "")
 		} else {
@@ -159,13 +165,15 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 	} else {
 		w.defect(BoundaryMissing, w.place(f.path), "")
 	}
+	w.mail.Multiparts = append(w.mail.Multiparts, ingest.Multipart{Path: w.place(f.path), ContentType: e.contentType})
 	w.frames = append(w.frames, f)
 	w.open++
 	w.leaf.start(w, preamble, e.encoding)
 	w.leaf.sum.copy = w.copyOf(w.childPath(&f, 1))
 	w.leaf.sum.copy.hold()
 	if !attached && !w.attached {
-		w.leaf.keepText(false, e.params.get("charset"), 0)
+		w.leaf.keepText(false, e.params, 0)
+		w.protectMultipart(w.place(f.path), e)
 	}
 }
 
@@ -230,7 +238,9 @@ func (w *walker) readEntity(where string, top bool) entity {
 			if first(0, "Content-Type") {
 				value := h.value(f)
 				e.contentType, e.params = parseParams(value)
-				if e.contentType, e.typed = cleanType(e.contentType); !e.typed && value != "" {
+				var sound bool
+				e.contentType, sound = cleanType(e.contentType)
+				if e.typed = value != ""; e.typed && !sound {
 					w.defect(ContentTypeBad, where, value)
 				}
 			}
@@ -271,30 +281,33 @@ func (w *walker) readEntity(where string, top bool) entity {
 	return e
 }
 
-// cleanType makes type/subtype of what stands before the parameters. ok is false where that has not the form.
+// cleanType makes type/subtype of what stands before the parameters. ok is false where that has not the form: what looks
+// like text or a multipart is one then, since RFC 2045 §5.2 lets a reader take text for text; what has a slash stays as it
+// is, a type that nobody knows.
 func cleanType(s string) (contentType string, ok bool) {
-	if i := strings.IndexAny(s, " \t(,"); i >= 0 {
-		s = s[:i]
+	s = strings.ToLower(strings.TrimSpace(dropComments(s)))
+	if main, sub, slash := strings.Cut(s, "/"); slash { // white space around the slash, RFC 822 §3.1.4
+		s = strings.TrimRight(main, " \t") + "/" + strings.TrimLeft(sub, " \t")
 	}
-	s = strings.ToLower(s)
-	main, sub, slash := strings.Cut(s, "/")
-	if !slash || !isToken(main) || !isToken(sub) || len(s) > 255 {
-		// RFC 2045 §5.2 lets a reader take text for text; "text" and "html" alone are common mistakes.
-		switch s {
-		case "html":
-			return "text/html", false
-		case "multipart":
-			return "multipart/mixed", false
-		}
-		if main == "text" || s == "" || s == "plain" {
-			return "text/plain", false
-		}
-		if main == "multipart" {
-			return "multipart/mixed", false
-		}
-		return "application/octet-stream", false
+	word := s
+	if i := strings.IndexAny(s, " \t,"); i >= 0 {
+		word = s[:i]
 	}
-	return s, true
+	main, sub, slash := strings.Cut(word, "/")
+	if slash && isToken(main) && isToken(sub) && len(word) <= maxType {
+		return word, word == s
+	}
+	switch {
+	case word == "html" || main == "text" && strings.HasPrefix(sub, "html"):
+		return "text/html", false
+	case word == "" || word == "plain" || main == "text" && (sub == "" || strings.HasPrefix(sub, "plain")):
+		return "text/plain", false
+	case main == "multipart":
+		return "multipart/mixed", false
+	case strings.Count(s, "/") == 1:
+		return shorten(oneLine(clean(s)), maxType), false
+	}
+	return "application/octet-stream", false
 }
 
 // parseEncoding reads Content-Transfer-Encoding. known is false where it is not as RFC 2045 §6.1 writes it.
@@ -333,5 +346,6 @@ func contentID(s string) string {
 
 // addTextPart lists the body of a multipart that has no parts.
 func (w *walker) addTextPart(path string) int {
-	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Charset: w.leaf.body.charset})
+	attached := w.attached || w.frames[len(w.frames)-1].attached
+	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Attached: attached, Charset: shorten(clean(w.leaf.body.charset), 100)})
 }

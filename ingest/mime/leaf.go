@@ -1,6 +1,10 @@
 package mime
 
-import "github.com/mailintake/mailintake/ingest/class"
+import (
+	"strings"
+
+	"github.com/mailintake/mailintake/ingest/class"
+)
 
 // What a leaf does with its octets.
 const (
@@ -18,6 +22,8 @@ type leaf struct {
 	decode decoder
 	sub    *walker // reads an encoded message
 	silent bool    // not listed when empty
+	sniff  bool    // head is kept, for S/MIME
+	head   []byte  // the first octets
 
 	keep    bool // for the text of the message
 	report  bool // for classification
@@ -46,8 +52,8 @@ func (l *leaf) list(index int) {
 	l.sum.copy = l.walker.copyOf(l.walker.mail.Parts[index].Path)
 }
 
-// keepText keeps the octets for the text of the message.
-func (l *leaf) keepText(html bool, charset string, group int) {
+// keepText keeps the octets for the text of the message; the part is HTML or plain text as params describe it.
+func (l *leaf) keepText(html bool, params params, group int) {
 	p := l.walker.parser
 	l.keep, l.html = true, html
 	l.limit = maxKeptOctets - len(p.kept)
@@ -57,7 +63,11 @@ func (l *leaf) keepText(html bool, charset string, group int) {
 		l.limit = min(l.limit, maxPlainOctets-p.plain)
 	}
 	l.limit = max(l.limit, 0)
-	l.body = body{start: len(p.kept), charset: charset, html: html, group: group}
+	l.body = body{start: len(p.kept), charset: params.get("charset"), html: html, group: group}
+	if !html {
+		l.body.flowed = strings.EqualFold(params.get("format"), "flowed")
+		l.body.delSp = strings.EqualFold(params.get("delsp"), "yes")
+	}
 }
 
 // keepReport keeps the octets for classification.
@@ -93,6 +103,9 @@ func (l *leaf) write(p []byte) {
 
 // decoded takes octets out of the decoder.
 func (l *leaf) decoded(p []byte) {
+	if l.sniff && len(l.head) < cap(l.head) {
+		l.head = append(l.head, p[:min(len(p), cap(l.head)-len(l.head))]...)
+	}
 	l.sum.add(p)
 	if l.kind == preamble && l.sum.size > maxPreamble {
 		l.walker.defect(PreambleLong, l.walker.place(l.walker.frames[len(l.walker.frames)-1].path), "")
@@ -152,6 +165,9 @@ func (l *leaf) finish(drop bool) {
 		return
 	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
+	if l.sniff {
+		w.sniffPKCS7(l.head)
+	}
 	if l.report {
 		w.addReport(path, parts[l.index].ContentType, w.kept[l.body.start:])
 		w.kept = w.kept[:l.body.start]

@@ -137,7 +137,7 @@ func TestMalformed(t *testing.T) {
 		{name: "encoded word in a file name", message: multipart + "--b\nContent-Type: application/pdf; name=\"=?utf-8?Q?=C3=9Cber?=\n =?utf-8?Q?sicht.pdf?=\"\n\nx\n--b--\n",
 			types: []string{"application/pdf"}, files: []string{"Übersicht.pdf"}},
 		{name: "path in a file name", message: multipart + "--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=\"../../etc/pass\x07wd\"\n\nx\n--b--\n",
-			types: []string{"application/pdf"}, files: []string{".._.._etc_passwd"}, defects: []string{FilenameUnsafe}},
+			types: []string{"application/pdf"}, files: []string{"../../etc/passwd"}, defects: []string{FilenameUnsafe}},
 		{name: "encoded words with spaces and splits", message: "Subject: =?utf-8?Q?gr=C3?=\n =?UTF-8?Q?=BCn und blau?= =?x-none?Q?=FF?= =?utf-8?B?w6\n\n", subject: "grün und blau =?x-none?Q?=FF?= =?utf-8?B?w6",
 			types: []string{"text/plain"}, defects: []string{EncodedWord}},
 		{name: "one bad address", message: "Subject: s\nTo: Good <a@example.com>, Bad <, \"Un closed <b@example.com>, c@example.com\n\nx\n", text: "x",

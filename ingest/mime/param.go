@@ -208,53 +208,24 @@ func percent(s string) []byte {
 	return out
 }
 
-// filename is the name of a part: filename*, filename, name*, name. unsafe says that something was taken out of it.
-func (w *walker) filename(e *entity) (name string, unsafe bool) {
-	fallback := func(raw []byte) string { return w.headerText(string(raw), "") }
-	for _, source := range []struct {
-		list params
-		name string
-	}{{e.dispParams, "filename"}, {e.params, "name"}} {
-		if source.list == nil {
-			continue
-		}
-		v, ok := source.list.extended(source.name, fallback)
-		if !ok {
-			v = fallback([]byte(source.list.get(source.name)))
-		}
-		if v != "" {
-			return safeName(v)
-		}
+// dropComments takes out what stands in parentheses, RFC 5322 §3.2.2. A comment without an end takes the rest.
+func dropComments(s string) string {
+	if strings.IndexByte(s, '(') < 0 {
+		return s
 	}
-	return "", false
-}
-
-// safeName takes out of a file name what could do harm as one: directories, control and direction characters.
-func safeName(s string) (name string, unsafe bool) {
-	s = clean(s)
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case r == '/' || r == '\\':
-			return '_'
-		case r == '\t' || r == '\n' || r == '\r':
-			return ' '
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f:
-			return -1
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '(')
+		if i < 0 {
+			b.WriteString(s)
+			return b.String()
 		}
-		return r
-	}, s)
-	unsafe = name != s
-	name = strings.TrimSpace(name)
-	if strings.Trim(name, ".") == "" && name != "" {
-		return "_", true
-	}
-	if len(name) > maxFilename {
-		// The extension says what the file is; it stays.
-		ext := ""
-		if i := strings.LastIndexByte(name, '.'); i >= 0 && len(name)-i <= 20 {
-			ext = name[i:]
+		b.WriteString(s[:i])
+		n, _ := comment(s[i:])
+		if n == 0 {
+			return b.String()
 		}
-		name = shorten(name, maxFilename-len(ext)) + ext
+		b.WriteByte(' ')
+		s = s[i+n:]
 	}
-	return name, unsafe
 }

@@ -33,7 +33,9 @@ const (
 	maxAddresses   = 10000     // of one field
 	maxReferences  = 100       // message identifiers of References
 	maxMessageID   = 998       // octets; a line can have no more, RFC 5322 §2.1.1
-	maxFilename    = 255       // octets, as file systems have it
+	maxType        = 255       // octets of type and subtype
+	maxFilename    = 1000      // octets
+	maxSafeName    = 255       // octets, as file systems have it
 	maxPreamble    = 1 << 20   // octets before the first boundary; what is longer is a part
 	maxDefects     = 100
 	maxSameDefects = 10
@@ -135,6 +137,8 @@ type body struct {
 	html       bool
 	cut        bool // the part was longer
 	group      int  // the multipart/alternative it lies in; 0 for none
+	flowed     bool // format=flowed, RFC 3676
+	delSp      bool // and the spaces at line ends are not content
 }
 
 // defect notes what is wrong, once per code and place, and a code that many parts have no more than maxSameDefects times.
@@ -156,6 +160,7 @@ func (p *parser) defect(code, where, text string) {
 // finish makes the text and settles what depends on the whole message.
 func (p *parser) finish() {
 	p.chooseText()
+	p.protectText()
 	p.markInline()
 	p.understand()
 }

@@ -42,16 +42,12 @@ func (w *walker) keepView() {
 }
 
 // makeHTML joins the body parts that a mail client would show, if one of them is HTML.
-func (p *parser) makeHTML(shown []body) {
-	some := false
-	for _, b := range shown {
-		some = some || b.html
-	}
-	if !some {
+func (p *parser) makeHTML() {
+	if !p.mail.HasHTML {
 		return
 	}
 	var out strings.Builder
-	for _, b := range shown {
+	for _, b := range p.shownBodies(true) {
 		s := clean(p.decodeBody(b))
 		if strings.TrimSpace(s) == "" {
 			continue

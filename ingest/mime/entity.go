@@ -28,7 +28,7 @@ func (w *walker) endHeader() {
 	}
 	w.headerDefects(where)
 	e := w.readEntity(where, top)
-	if root && !top && len(h.fields) > 0 { // of an attached message
+	if root && !top && !(w.entity && len(w.frames) == 0) && len(h.fields) > 0 { // of an attached message
 		w.addReport(strings.TrimSuffix(path, ".1"), "message/rfc822", h.raw)
 	}
 	empty := len(h.raw) == 0
@@ -82,8 +82,9 @@ func (w *walker) endHeader() {
 			w.defect(TooDeep, path, "")
 			break
 		}
-		w.leaf.sub = newWalker(w.parser, path+".", w.depth+len(w.frames)+1, minBuffer)
-		w.leaf.sub.attached, w.leaf.sub.nested = true, w.nested+1
+		sub := newWalker(w.parser, path+".", w.depth+len(w.frames)+1, minBuffer)
+		sub.attached, sub.nested = true, w.nested+1
+		w.leaf.sub = sub
 
 	default:
 		p := w.describe(path, &e)
@@ -102,10 +103,11 @@ func (w *walker) endHeader() {
 			w.leaf.keepReport()
 		}
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
-			if w.loose == nil {
-				w.loose = make(map[string][]int)
-			}
-			w.loose[p.ContentID] = append(w.loose[p.ContentID], w.leaf.index)
+			w.refer(p.ContentID, w.leaf.index)
+		}
+		w.leaf.sub = w.expand(p.ContentType, w.container(p))
+		if p.ContentType == "text/plain" && e.disposition != "attachment" {
+			w.leaf.takeFiles(w.container(p))
 		}
 	}
 	if lines != nil {
@@ -188,9 +190,6 @@ func (w *walker) describe(path string, e *entity) ingest.Part {
 	name, unsafe := w.filename(e)
 	if unsafe {
 		w.defect(FilenameUnsafe, path, name)
-	}
-	if e.contentType == "application/ms-tnef" || strings.EqualFold(name, "winmail.dat") {
-		w.defect(TNEF, path, "")
 	}
 	return ingest.Part{
 		Path:        path,

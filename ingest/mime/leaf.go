@@ -20,10 +20,11 @@ type leaf struct {
 	index  int // in Mail.Parts
 	sum    *tally
 	decode decoder
-	sub    *walker // reads an encoded message
-	silent bool    // not listed when empty
-	sniff  bool    // head is kept, for S/MIME
-	head   []byte  // the first octets
+	sub    expander  // reads what is packed in the part
+	uu     *uuReader // takes uuencoded files out of text
+	silent bool      // not listed when empty
+	sniff  bool      // head is kept, for S/MIME
+	head   []byte    // the first octets
 
 	keep    bool // for the text of the message
 	report  bool // for classification
@@ -112,8 +113,17 @@ func (l *leaf) decoded(p []byte) {
 		l.walker.promotePreamble()
 	}
 	if l.sub != nil {
-		l.sub.Write(p)
+		l.sub.write(p)
 	}
+	if l.uu != nil {
+		l.uu.write(p)
+	} else {
+		l.keepOctets(p)
+	}
+}
+
+// keepOctets keeps octets up to the limit.
+func (l *leaf) keepOctets(p []byte) {
 	if !l.keep {
 		return
 	}
@@ -157,9 +167,12 @@ func (l *leaf) finish(drop bool) {
 		}
 	}
 	if l.sub != nil {
-		l.sub.scan(true)
-		parts = w.mail.Parts
+		l.sub.finish()
 	}
+	if l.uu != nil {
+		l.uu.finish()
+	}
+	parts = w.mail.Parts
 	if l.silent && l.sum.size == 0 {
 		w.mail.Parts = parts[:l.index]
 		return

@@ -328,6 +328,8 @@ func parseEncoding(s string) (encoding int, known bool) {
 		return base64Encoding, false
 	case "quoted_printable", "quotedprintable", "quoted", "q", "qp":
 		return quotedPrintable, false
+	case "x-uuencode", "uuencode", "x-uue", "uue", "x-uu":
+		return uuEncoding, true
 	}
 	return identity, false
 }

@@ -173,6 +173,9 @@ func (l *leaf) finish(drop bool) {
 		l.uu.finish()
 	}
 	parts = w.mail.Parts
+	if name := l.decode.uu.name; name != "" && parts[l.index].Filename == "" {
+		parts[l.index].Filename = w.packedName(path, name)
+	}
 	if l.silent && l.sum.size == 0 {
 		w.mail.Parts = parts[:l.index]
 		return

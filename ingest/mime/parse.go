@@ -128,6 +128,8 @@ type parser struct {
 	reports     []class.Report
 	reported    int // octets of reports
 
+	uuLost int // octets that uuencoded lines have lost
+
 	view   *View   // what Inspect gives, nil for others
 	copy   *copier // of the octets of one part, for Extract; nil for others
 	failed error   // of the reader

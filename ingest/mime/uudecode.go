@@ -26,7 +26,11 @@ func (d *decoder) uuLine(line []byte) {
 		case ok:
 			d.uu = uuDecoder{state: uuInFile, name: name}
 			d.defects[sawUU] = true
-		case len(bytes.TrimSpace(text)) > 0:
+			d.out = d.out[:0]
+		case len(bytes.TrimSpace(text)) == 0:
+			d.out = append(d.out, line...) // content, if no file follows
+		default:
+			d.flush()
 			d.defects[sawNoUU] = true
 			d.encoding = identity
 			d.leaf.decoded(line)
@@ -34,7 +38,7 @@ func (d *decoder) uuLine(line []byte) {
 	case uuInFile:
 		if string(bytes.TrimRight(text, " \t")) == "end" {
 			d.uu.state = uuBehind
-		} else if isUULine(text, false) {
+		} else if isUULine(text, false) && d.leaf.walker.hasUUSpace(text) {
 			d.out = appendUULine(d.out, text)
 		}
 	}

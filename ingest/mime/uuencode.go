@@ -7,7 +7,10 @@ import (
 	"github.com/mailintake/mailintake/ingest"
 )
 
-const maxUULine = 200 // octets of a line that may belong to a uuencoded file, with its end
+const (
+	maxUULine = 200     // octets of a line that may belong to a uuencoded file, with its end
+	maxUULost = 1 << 20 // octets of zeros that stand for lost white space, in one message
+)
 
 // What a uuReader is in.
 const (
@@ -106,7 +109,7 @@ func (u *uuReader) take() {
 		case isUUEnd(text) && len(u.held)+len(line) <= maxUULine:
 			u.held, u.last = append(u.held, line...), u.last || len(text) > 0
 			return
-		case !u.last && isUULine(text, false):
+		case !u.last && isUULine(text, false) && u.p.hasUUSpace(text):
 			u.held = u.held[:0]
 			u.out = appendUULine(u.out[:0], text)
 			u.file.write(u.out)
@@ -212,6 +215,13 @@ func isUULine(line []byte, first bool) bool {
 		return line[0] == 'M' && chars >= whole/2
 	}
 	return line[0] == 'M' // a whole line of 45 octets
+}
+
+// hasUUSpace takes the octets that a line has lost from what a message may lose.
+func (p *parser) hasUUSpace(line []byte) bool {
+	octets := int(line[0]-' ') & 63
+	p.uuLost += max(octets-(len(line)-1)*3/4, 0)
+	return p.uuLost <= maxUULost
 }
 
 // isUUEnd tells a line that stands for no octets, which is the last but one of a file.

@@ -168,25 +168,29 @@ func (d *Decoder) beginAttribute() {
 	}
 	d.have, d.state = 0, inValue
 	d.id, d.left, d.sum = id, int64(size), 0
-	if level == levelAttachment && id != attRenddata {
-		d.openAttachment()
-	} else {
-		d.endAttachment()
-	}
+	// What an attribute belongs to follows from what it is: the level may be wrong.
 	switch id {
 	case attOemCodepage:
 		d.value.small(8)
-	case attTitle:
-		d.value.small(maxSmall)
 	case attRenddata:
+		d.endAttachment()
 		d.openAttachment()
 		d.value.ignore()
+	case attTitle:
+		d.openAttachment()
+		d.value.small(maxSmall)
 	case attData:
+		d.openAttachment()
 		d.value.file()
+	case attProps:
+		d.openAttachment()
+		d.props.begin(true)
 	case attBody:
+		d.endAttachment()
 		d.value.body(Text, d.left, 1, charsetName(d.codepage))
-	case attMsgProps, attProps:
-		d.props.begin(level == levelAttachment)
+	case attMsgProps:
+		d.endAttachment()
+		d.props.begin(false)
 	default:
 		d.value.ignore()
 	}

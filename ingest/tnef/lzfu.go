@@ -31,7 +31,7 @@ type decompressor struct {
 	size   int64 // octets given
 	over   bool  // the end mark was read
 	bad    bool  // neither kind
-	dict   []byte
+	dict   *[dictionary]byte
 	at     int  // where dict is written next
 	flags  byte // which of the tokens to come are references
 	tokens int  // tokens that flags still tells of
@@ -42,11 +42,11 @@ type decompressor struct {
 // begin starts anew.
 func (z *decompressor) begin(emit func(p []byte)) {
 	if z.dict == nil {
-		z.dict = make([]byte, dictionary)
+		z.dict = new([dictionary]byte)
 		z.out = make([]byte, 0, lzfuOut+32)
 	}
-	clear(z.dict)
-	*z = decompressor{emit: emit, dict: z.dict, out: z.out[:0], at: copy(z.dict, initial), half: -1}
+	clear(z.dict[:])
+	*z = decompressor{emit: emit, dict: z.dict, out: z.out[:0], at: copy(z.dict[:], initial), half: -1}
 }
 
 func (z *decompressor) write(p []byte) {
@@ -91,10 +91,7 @@ func (z *decompressor) token(c byte) {
 			z.over = true
 			return
 		}
-		for range length {
-			z.put(z.dict[offset])
-			offset = (offset + 1) % dictionary
-		}
+		z.repeat(offset, length)
 	case z.flags&1 != 0:
 		z.half = int(c)
 		return
@@ -109,6 +106,22 @@ func (z *decompressor) put(c byte) {
 	z.dict[z.at] = c
 	z.at = (z.at + 1) % dictionary
 	z.out = append(z.out, c)
+	if len(z.out) >= lzfuOut {
+		z.flush()
+	}
+}
+
+// repeat puts what stands in the dictionary at offset, and what it puts meanwhile.
+func (z *decompressor) repeat(offset, length int) {
+	dict, at, out := z.dict, z.at, z.out
+	for range length {
+		c := dict[offset%dictionary]
+		dict[at%dictionary] = c
+		out = append(out, c)
+		offset++
+		at++
+	}
+	z.at, z.out = at%dictionary, out
 	if len(z.out) >= lzfuOut {
 		z.flush()
 	}

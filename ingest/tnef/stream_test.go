@@ -115,6 +115,7 @@ func TestDecoder(t *testing.T) {
 		{name: "the length of a title lies", stream: stream(rendering, "\x02"+le32(attTitle)+"\xff\xff\xff\xff", "junk", simple), want: []found{file("a.txt", "data")}, damage: "octets between the attributes"},
 		{name: "the length of data lies", stream: stream(rendering, attribute(2, attTitle, "a\x00"), "\x02"+le32(attData)+"\xff\xff\xff\xff", "data"), want: []found{file("a", "data")}, damage: "ends in the middle of an attribute"},
 		{name: "the length of data is too small", stream: stream(rendering, "\x02"+le32(attData)+le32(2), "data and more", simple), want: []found{file("", "da"), file("a.txt", "data")}, damage: "wrong checksum of an attribute"},
+		{name: "attachment at the level of the message", stream: stream(attribute(1, attData, "x")), want: []found{file("", "x")}},
 		{name: "unknown attribute", stream: stream(attribute(1, 0x0006abcd, "x"), simple), want: []found{file("a.txt", "data")}},
 		{name: "a property longer than its list", stream: stream(rendering, attribute(2, attProps, le32(1)+le16(typeBinary)+le16(propData)+le32(1)+le32(1<<30)+"data"), simple),
 			want: []found{file("", "data"), file("a.txt", "data")}, damage: "ends in the middle of a list of properties"},

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	maxRTF    = 8 << 20 // octets of RTF that are read; text of no message is longer
+	maxRTF    = 4 << 20 // octets of RTF that are read; text of no message is longer
 	maxGroups = 256     // groups in one another whose state is kept apart
 	maxWord   = 32      // letters of a control word, as Word has it
 	maxFonts  = 1000

@@ -66,6 +66,13 @@ func corpusExceptions() map[string]string {
 		{"two messages in one file, the second repeats the boundary after its end: nothing is left out, PART_AFTER_CLOSE", `
 			sisimai/msg/maildir/bsd/rhost-cox-01.eml attachment_count attachment_names
 			sisimai/msg/maildir/dos/rhost-cox-01.eml attachment_count attachment_names`},
+		{"uuencoded files are taken out of the text and become parts", `
+			mime4j/msg/core/src/test/resources/mimetools-testmsgs/sig-uu.msg text text_first
+			mime4j/msg/core/src/test/resources/mimetools-testmsgs/uu-junk.msg text
+			mime4j/msg/core/src/test/resources/mimetools-testmsgs/uu-zeegee.msg text text_first`},
+		{"the text of a signed S/MIME message is the text", `
+			notmuch/msg/test/corpora/pkcs7/smime-onepart-signed.eml text
+			notmuch/msg/test/corpora/protected-headers/smime-onepart-signed.eml text`},
 		{"no NUL in strings", `
 			sisimai/msg/maildir/err/make-test-31.eml subject`},
 	} {

@@ -179,10 +179,10 @@ func TestMalformed(t *testing.T) {
 					t.Errorf("got %+v", m.Parts)
 				}
 			}},
-		{name: "uuencode", message: "Subject: s\n\nsee:\nbegin 644 a.txt\n#86)C\n`\nend\n", text: "see:\nbegin 644 a.txt\n#86)C\n`\nend",
-			types: []string{"text/plain"}, defects: []string{Uuencoded}},
+		{name: "uuencode", message: "Subject: s\n\nsee:\nbegin 644 a.txt\n#86)C\n`\nend\n", text: "see:",
+			types: []string{"text/plain", "application/octet-stream"}, files: []string{"a.txt"}, defects: []string{Uuencoded}},
 		{name: "winmail.dat", message: multipart + "--b\nContent-Type: application/ms-tnef; name=winmail.dat\n\nx\n--b--\n",
-			types: []string{"application/ms-tnef"}, files: []string{"winmail.dat"}, defects: []string{TNEF}},
+			types: []string{"application/ms-tnef"}, files: []string{"winmail.dat"}, defects: []string{TNEF, TNEFDamaged}},
 		{name: "multipart in base64", message: strings.Replace(multipart, "\n\n", "\nContent-Transfer-Encoding: base64\n\n", 1) + two, text: "one",
 			types: []string{"text/plain", "application/pdf"}, files: []string{"a.pdf"}, defects: []string{EncodingForbidden}},
 	} {

@@ -16,7 +16,7 @@ const (
 	DuplicateField     = "DUPLICATE_FIELD"      // the first one counts
 	DuplicateParam     = "DUPLICATE_PARAM"      // a parameter stands twice and says two things; the first one counts
 	CommentRemoved     = "COMMENT_REMOVED"      // a comment in Content-Type or Content-Disposition
-	EncodedWord        = "ENCODED_WORD"         // an encoded word that cannot be decoded; kept as it is
+	EncodedWord        = "ENCODED_WORD"         // an encoded word in a charset that is not known; another was assumed
 	AddressBad         = "ADDRESS_BAD"          // an address that could be read in part or not at all
 	DateBad            = "DATE_BAD"             // a date that cannot be read
 	DateMissing        = "DATE_MISSING"         // no Date, RFC 5322 §3.6 requires one

@@ -138,7 +138,7 @@ func TestMalformed(t *testing.T) {
 			types: []string{"application/pdf"}, files: []string{"Übersicht.pdf"}},
 		{name: "path in a file name", message: multipart + "--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=\"../../etc/pass\x07wd\"\n\nx\n--b--\n",
 			types: []string{"application/pdf"}, files: []string{"../../etc/passwd"}, defects: []string{FilenameUnsafe}},
-		{name: "encoded words with spaces and splits", message: "Subject: =?utf-8?Q?gr=C3?=\n =?UTF-8?Q?=BCn und blau?= =?x-none?Q?=FF?= =?utf-8?B?w6\n\n", subject: "grün und blau =?x-none?Q?=FF?= =?utf-8?B?w6",
+		{name: "encoded words with spaces and splits", message: "Subject: =?utf-8?Q?gr=C3?=\n =?UTF-8?Q?=BCn und blau?= =?x-none?Q?=FF?= =?utf-8?B?w6\n\n", subject: "grün und blauÿ =?utf-8?B?w6",
 			types: []string{"text/plain"}, defects: []string{EncodedWord}},
 		{name: "one bad address", message: "Subject: s\nTo: Good <a@example.com>, Bad <, \"Un closed <b@example.com>, c@example.com\n\nx\n", text: "x",
 			types: []string{"text/plain"}, defects: []string{AddressBad},

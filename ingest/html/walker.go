@@ -1,9 +1,6 @@
 package html
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 const (
 	// maxDepth is how many elements may be open; browsers stop at 512. What is deeper is read as if its tags were not there.
@@ -126,42 +123,6 @@ func (w *walker[D]) content() {
 	}
 }
 
-// inCell makes sure that content which stands in a table outside its cells has one. A browser moves it in front of the
-// table, where it would be out of order.
-func (w *walker[D]) inCell() {
-	if isTableContext(w.top()) && w.hiddenAt == 0 {
-		w.row()
-		w.push(element[D]{name: "td", traits: traitsOf("td")})
-	}
-}
-
-// row makes the current element a row of the innermost table.
-func (w *walker[D]) row() {
-	w.popTo("tr", "tbody", "thead", "tfoot")
-	if w.top() == "table" {
-		w.push(element[D]{name: "tbody", traits: traitsOf("tbody")})
-	}
-	if w.top() != "tr" {
-		w.push(element[D]{name: "tr", traits: traitsOf("tr")})
-	}
-}
-
-// popTo closes elements until the current one is the innermost table or has one of the names.
-func (w *walker[D]) popTo(names ...string) {
-	for len(w.stack) > 0 {
-		top := w.top()
-		if top == "table" {
-			return
-		}
-		for _, name := range names {
-			if top == name {
-				return
-			}
-		}
-		w.pop()
-	}
-}
-
 func (w *walker[D]) rawText() {
 	name, s := w.z.name, w.z.text
 	if w.hiddenAt > 0 && name != "style" || w.overHidden > 0 {
@@ -209,6 +170,15 @@ func (w *walker[D]) start() {
 		w.startPart(e)
 		return
 	}
+	if t&block != 0 {
+		w.closeParagraph()
+	}
+	switch {
+	case name == "li" || name == "dd" || name == "dt":
+		w.closeItem(name)
+	case isHeading(name):
+		w.closeHeading()
+	}
 	if !w.isShown() {
 		w.startHidden(e)
 		return
@@ -219,16 +189,7 @@ func (w *walker[D]) start() {
 		}
 		w.inCell()
 	}
-	if t&block != 0 {
-		w.closeParagraph()
-	}
-	switch {
-	case name == "li" || name == "dd" || name == "dt":
-		w.closeItem(name)
-		w.closeParagraph()
-	case isHeading(name):
-		w.closeHeading()
-	case name == "a":
+	if name == "a" {
 		w.closeLink()
 	}
 	if t&block == 0 && !e.hidden {
@@ -279,31 +240,6 @@ func (w *walker[D]) isTooDeep(e *element[D]) bool {
 	return true
 }
 
-// startPart reads the start tag of a part of a table.
-func (w *walker[D]) startPart(e element[D]) {
-	switch e.name {
-	case "td", "th":
-		w.row()
-	case "tr":
-		w.popTo("tbody", "thead", "tfoot")
-		if w.top() == "table" {
-			w.push(element[D]{name: "tbody", traits: traitsOf("tbody")})
-		}
-	case "col":
-		w.popTo("colgroup")
-		if w.top() == "table" {
-			w.push(element[D]{name: "colgroup", traits: traitsOf("colgroup")})
-		}
-		if w.isShown() {
-			w.sink.void(e.name, e.data)
-		}
-		return
-	default:
-		w.popTo()
-	}
-	w.push(e)
-}
-
 // closeParagraph ends an open paragraph: no block stands in one.
 func (w *walker[D]) closeParagraph() {
 	if i := w.find("p", isBarrier); i >= 0 {
@@ -336,39 +272,6 @@ func (w *walker[D]) closeItem(name string) {
 		if e.traits&special != 0 && e.name != "address" && e.name != "div" && e.name != "p" {
 			return
 		}
-	}
-}
-
-// closeLink ends an open link, since links do not nest. Blocks that were opened inside it go on behind it.
-func (w *walker[D]) closeLink() {
-	for w.dropPending("a") {
-		continue
-	}
-	i := -1
-	if w.open["a"] > 0 || w.shut > 0 {
-		i = len(w.stack) - 1
-		for i >= 0 && w.stack[i].name != "a" {
-			if w.stack[i].traits&cell != 0 {
-				return
-			}
-			i--
-		}
-	}
-	if i < 0 {
-		return
-	}
-	var again []element[D]
-	for _, e := range w.stack[i+1:] {
-		if e.traits&block != 0 && e.name != "li" && e.name != "dd" && e.name != "dt" && !isTableContext(e.name) {
-			again = append(again, e)
-		}
-	}
-	w.closeFrom(i)
-	for w.dropPending("a") {
-		continue
-	}
-	for _, e := range again {
-		w.push(e)
 	}
 }
 
@@ -440,45 +343,6 @@ func (w *walker[D]) end(name string) {
 		w.push(element[D]{name: "p", traits: t}) // §13.2.6.4.7: it makes an empty paragraph
 		w.closeFrom(len(w.stack) - 1)
 	}
-}
-
-// endFormatting reads the end tag of a formatting element. If a block is open in it, it goes on to the end of that.
-func (w *walker[D]) endFormatting(name string) {
-	if w.dropPending(name) || w.open[name] == 0 {
-		return
-	}
-	blocks := false
-	for i := len(w.stack) - 1; i >= 0; i-- {
-		e := &w.stack[i]
-		switch {
-		case e.name == name && !e.closed && !blocks:
-			w.closeFrom(i)
-			return
-		case e.name == name && !e.closed:
-			e.closed = true
-			w.open[name]--
-			w.shut++
-			return
-		case e.traits&cell != 0:
-			return
-		}
-		blocks = blocks || e.traits&special != 0
-	}
-}
-
-func (w *walker[D]) isPending(name string) bool {
-	return slices.ContainsFunc(w.pending, func(e element[D]) bool { return e.name == name })
-}
-
-// dropPending forgets the last pending element with a name.
-func (w *walker[D]) dropPending(name string) bool {
-	for i := len(w.pending) - 1; i >= 0; i-- {
-		if w.pending[i].name == name {
-			w.pending = append(w.pending[:i:i], w.pending[i+1:]...)
-			return true
-		}
-	}
-	return false
 }
 
 // closeFrom closes the element at a position with all that is open in it. Formatting elements in it are not over yet.

@@ -58,22 +58,27 @@ func (c *classifier) looksLikeNotice() bool {
 		c.noteField("report-type", contentType)
 		points += 2
 	}
-	text, _ := splitOriginal(c.mail.Text)
+	text, returned := splitOriginal(c.mail.Text)
 	low := lower(cut(text, 8<<10))
 	if phrase := containsAny(low, noticePhrases); phrase != "" {
 		c.note("bounce-phrase", "text", phrase)
 		points++
 	}
-	if points > 0 && len(c.reports("rfc822", "rfc822-headers")) > 0 {
-		points++ // it returns the original
+	coded := findReply(low, 0) != "" || findStatus(low, false) != ""
+	original := returned != "" || len(c.reports("rfc822", "rfc822-headers")) > 0
+	if points > 0 && original {
+		points++
 	}
-	if points == 0 && daemon && (findReply(low, 0) != "" || findStatus(low, false) != "") && strings.Contains(text, "@") {
+	if points == 0 && daemon && coded && strings.Contains(text, "@") {
 		c.note("smtp-reply", "text", findStatus(low, false)+" "+findReply(low, 0))
 		points++
 	}
+	// Parcels are undeliverable as well: who is no mailer must return the original or give a code.
 	needed := 1
 	switch {
 	case daemon || failed:
+	case !original && !coded:
+		needed = 100
 	case null:
 		needed = 2
 	default:

@@ -68,7 +68,7 @@ func bounceExceptions() map[string]string {
 			lhost-ezweb-02: reply
 			rfc3464-06: reply`},
 		{"the text has words of another cause than the report, which we believe", `
-			rfc3464-01: reply, hard, reason
+			rfc3464-01: reply
 			lhost-sendmail-13: reason
 			lhost-sendmail-21: reason`},
 		{"nothing is said but that it failed: on_hold or undefined", `

@@ -16,7 +16,7 @@ func (c *classifier) bounce() *ingest.Bounce {
 		return n.bounce()
 	}
 	reports := c.reports("/delivery-status", "/global-delivery-status")
-	if len(reports) == 0 && !c.looksLikeNotice() {
+	if len(reports) == 0 && !c.looksLikeNotice() || len(reports) > 0 && c.forwarded() {
 		return nil
 	}
 	var d deliveryStatus
@@ -32,6 +32,12 @@ func (c *classifier) bounce() *ingest.Bounce {
 		d.recipients = append(d.recipients, more.recipients...)
 	}
 	return c.readBounce(d)
+}
+
+// forwarded tells the mail of a person who passes a notification on, with its parts.
+func (c *classifier) forwarded() bool {
+	return hasPrefixAny(c.subject, []string{"fwd:", "fw:", "re:", "aw:", "wg:", "tr:", "rv:", "enc:", "i:", "vs:", "转发:", "答复:"}) != "" &&
+		c.from.Email != "" && !isDaemon(c.from) && !c.header.nullReturnPath() && !strings.HasPrefix(lower(c.header.values[contentType]), "multipart/report")
 }
 
 // looksLikeNotice tells a bounce without a report: it must come from a mailer or have no return path, and it must speak

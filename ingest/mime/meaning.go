@@ -11,6 +11,9 @@ import (
 // understand adds what the message means to what it says.
 func (p *parser) understand() {
 	m := p.mail
+	p.readOrigin()
+	p.findRecipient(p.own)
+	m.Fingerprint = fingerprint(m)
 	r := class.Classify(class.Input{Mail: m, Header: p.header, Reports: p.reports})
 	m.Class, m.Evidence, m.AutoReply, m.Bounce = r.Class, r.Evidence, r.AutoReply, r.Bounce
 	if b := m.Bounce; b != nil {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	mailintakev1 "github.com/mailintake/mailintake/proto/mailintake/v1"
 )
@@ -58,31 +59,31 @@ func TestWrap(t *testing.T) {
 }
 
 // Whatever a mail says, no line commands the terminal and no word is lost.
-func FuzzWrap(f *testing.F) {
-	for _, s := range []string{"> a b\n>> c", "\x1b[31m", strings.Repeat("東", 100), strings.Repeat("> ", 50) + "x", "a\tb\t" + strings.Repeat("c ", 60)} {
-		f.Add(s, 20)
+func TestWrapKeepsEverything(t *testing.T) {
+	t.Parallel()
+	pieces := rapid.SliceOf(rapid.OneOf(rapid.SampledFrom([]string{" ", "> ", ">", "\n", "\t", "\x1b[31m", "東京都港区六本木一丁目", "\u202e", "\xff", "https://example.com/a/long/path"}), rapid.String()))
+	strip := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if r == ' ' || r == '>' || r == '\n' {
+				return -1
+			}
+			return r
+		}, s)
 	}
-	f.Fuzz(func(t *testing.T, text string, columns int) {
-		lines := terminal{columns: min(max(columns, minColumns), maxColumns)}.wrap(text)
+	rapid.Check(t, func(rt *rapid.T) {
+		text := strings.Join(pieces.Draw(rt, "text"), "")
+		lines := terminal{columns: rapid.IntRange(minColumns, maxColumns).Draw(rt, "columns")}.wrap(text)
 		for _, line := range lines {
 			if !utf8.ValidString(line) || printable(line) != line {
-				t.Errorf("%q is not printable", line)
+				rt.Errorf("%q is not printable", line)
 			}
-		}
-		strip := func(s string) string {
-			return strings.Map(func(r rune) rune {
-				if r == ' ' || r == '>' || r == '\n' {
-					return -1
-				}
-				return r
-			}, s)
 		}
 		var whole strings.Builder
 		for line := range strings.SplitSeq(text, "\n") {
 			whole.WriteString(printable(line))
 		}
 		if got, want := strip(strings.Join(lines, "")), strip(whole.String()); got != want {
-			t.Errorf("got %q, want %q", got, want)
+			rt.Errorf("got %q, want %q", got, want)
 		}
 	})
 }

@@ -24,7 +24,6 @@ import (
 
 	"github.com/mailintake/mailintake/control"
 	"github.com/mailintake/mailintake/control/rpc"
-	"github.com/mailintake/mailintake/ingest/auth"
 	"github.com/mailintake/mailintake/ingest/mime"
 	"github.com/mailintake/mailintake/ingest/poll"
 	"github.com/mailintake/mailintake/ingest/relay"
@@ -48,8 +47,6 @@ type service struct {
 	store   *store.Store
 	nats    *nats.Conn
 	boxes   *mailboxes
-	keys    *auth.Cache // of DKIM keys; nil where signatures are not verified
-	parser  parser
 	replica *store.Replica
 	healthy atomic.Bool // the database answered lately
 
@@ -93,10 +90,6 @@ func start(ctx context.Context, cfg settings, r roles, log *slog.Logger) (_ *ser
 		return nil, err
 	}
 	s.boxes = newMailboxes(allow)
-	if cfg.VerifyDKIM {
-		s.keys = auth.NewCache(net.DefaultResolver)
-		s.parser.keys = s.keys
-	}
 	return s, nil
 }
 
@@ -233,7 +226,9 @@ func (s *service) run(ctx context.Context) error {
 	s.replica = &store.Replica{Store: s.store, Relay: s.roles.relay, Log: s.log}
 	if s.roles.poll {
 		metrics := poll.NewMetrics(s.reg)
-		scheduler := poll.NewScheduler(&poll.Poller{Store: s.store, Open: s.boxes.open, Parse: s.parser.parse, Version: mime.Version, Event: relay.EventData,
+		reader := newReader(s.cfg.DKIM == "verify")
+		defer func() { _ = reader.close() }() // a cache of answers has nothing to save
+		scheduler := poll.NewScheduler(&poll.Poller{Store: s.store, Open: s.boxes.open, Parse: reader.parse, Version: mime.Version, Event: relay.EventData,
 			Spool: &spool.Pool{}, Log: s.log, Metrics: metrics}, s.log)
 		s.replica.Channels = scheduler
 		g.Go(func() error { return scheduler.Run(ctx) })
@@ -315,7 +310,7 @@ func (s *service) serveAPI(ctx context.Context) error {
 	pages := control.Pages{}
 	srv, err := rpc.NewServer(rpc.Config{
 		Channels:      &control.Channels{Store: s.store, Prober: s.boxes, Pages: pages, KnownCharset: mime.KnownCharset},
-		Messages:      &control.Messages{Store: s.store, Pages: pages, Parser: control.Parser{Inspect: s.parser.inspect, Extract: s.parser.extract}},
+		Messages:      &control.Messages{Store: s.store, Pages: pages, Parser: inspector()},
 		Replays:       &control.Replays{Store: s.store, Pages: pages},
 		Authenticator: auth, Health: func(string) bool { return s.healthy.Load() }, Done: ctx.Done(), Log: s.log,
 	})
@@ -409,9 +404,6 @@ func (s *service) close() {
 		if l != nil {
 			_ = l.Close() // closed already where a server had it
 		}
-	}
-	if s.keys != nil {
-		_ = s.keys.Close() // it only waits
 	}
 	if s.nats != nil {
 		s.nats.Close()

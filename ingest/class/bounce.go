@@ -16,7 +16,7 @@ func (c *classifier) bounce() *ingest.Bounce {
 		return n.bounce()
 	}
 	reports := c.reports("/delivery-status", "/global-delivery-status")
-	if len(reports) == 0 && !c.looksLikeNotice() {
+	if len(reports) == 0 && !c.looksLikeNotice() || len(reports) > 0 && c.forwarded() {
 		return nil
 	}
 	var d deliveryStatus
@@ -32,6 +32,12 @@ func (c *classifier) bounce() *ingest.Bounce {
 		d.recipients = append(d.recipients, more.recipients...)
 	}
 	return c.readBounce(d)
+}
+
+// forwarded tells the mail of a person who passes a notification on, with its parts.
+func (c *classifier) forwarded() bool {
+	return hasPrefixAny(c.subject, []string{"fwd:", "fw:", "re:", "aw:", "wg:", "tr:", "rv:", "enc:", "i:", "vs:", "转发:", "答复:"}) != "" &&
+		c.from.Email != "" && !isDaemon(c.from) && !c.header.nullReturnPath() && !strings.HasPrefix(lower(c.header.values[contentType]), "multipart/report")
 }
 
 // looksLikeNotice tells a bounce without a report: it must come from a mailer or have no return path, and it must speak
@@ -58,22 +64,27 @@ func (c *classifier) looksLikeNotice() bool {
 		c.noteField("report-type", contentType)
 		points += 2
 	}
-	text, _ := splitOriginal(c.mail.Text)
+	text, returned := splitOriginal(c.mail.Text)
 	low := lower(cut(text, 8<<10))
 	if phrase := containsAny(low, noticePhrases); phrase != "" {
 		c.note("bounce-phrase", "text", phrase)
 		points++
 	}
-	if points > 0 && len(c.reports("rfc822", "rfc822-headers")) > 0 {
-		points++ // it returns the original
+	coded := findReply(low, 0) != "" || findStatus(low, false) != ""
+	original := returned != "" || len(c.reports("rfc822", "rfc822-headers")) > 0
+	if points > 0 && original {
+		points++
 	}
-	if points == 0 && daemon && (findReply(low, 0) != "" || findStatus(low, false) != "") && strings.Contains(text, "@") {
+	if points == 0 && daemon && coded && strings.Contains(text, "@") {
 		c.note("smtp-reply", "text", findStatus(low, false)+" "+findReply(low, 0))
 		points++
 	}
+	// Parcels are undeliverable as well: who is no mailer must return the original or give a code.
 	needed := 1
 	switch {
 	case daemon || failed:
+	case !original && !coded:
+		needed = 100
 	case null:
 		needed = 2
 	default:

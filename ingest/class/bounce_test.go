@@ -107,6 +107,21 @@ func TestNotice(t *testing.T) {
 	}
 }
 
+func TestForwardedReport(t *testing.T) {
+	t.Parallel()
+	in := input("From: Jane <jane@example.org>\nSubject: Fwd: Undelivered Mail Returned to Sender\nContent-Type: multipart/mixed; boundary=b\n", "What is this?")
+	in.Reports = []Report{{Path: "2", ContentType: "message/delivery-status", Text: "Final-Recipient: rfc822; a@example.net\nAction: failed\nStatus: 5.1.1\n"}}
+	if got := Classify(in); got.Class != ingest.ClassHuman {
+		t.Errorf("a part of the report: %s", got.Class)
+	}
+	in = input("From: Jane <jane@example.org>\nSubject: Your server\n", "Look at this.")
+	in.Mail.Parts = []ingest.Part{{Path: "1", ContentType: "text/plain"}, {Path: "2", ContentType: "message/rfc822"}, {Path: "2.2", ContentType: "message/delivery-status"}}
+	in.Reports = []Report{{Path: "2.2", ContentType: "message/delivery-status", Text: "Final-Recipient: rfc822; a@example.net\nAction: failed\nStatus: 5.1.1\n"}}
+	if got := Classify(in); got.Class != ingest.ClassHuman {
+		t.Errorf("the whole notice attached: %s", got.Class)
+	}
+}
+
 func TestOriginal(t *testing.T) {
 	t.Parallel()
 	in := input(daemon, "<a@example.net>: 550 unknown")

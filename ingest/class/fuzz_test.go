@@ -142,6 +142,7 @@ func TestAttacks(t *testing.T) {
 	t.Parallel()
 	rep := func(s string, n int) string { return strings.Repeat(s, n/len(s)+1)[:n] }
 	const text, report = ingest.MaxText, MaxReport
+	const limit = time.Second // alone on a slow machine it takes 50 ms at most, and where time grows with the square, minutes
 	var many strings.Builder
 	for i := range 2000 {
 		many.WriteString("Final-Recipient: rfc822; a" + strings.Repeat("x", i%50) + string(rune('a'+i%26)) + "@example.net\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no\n\n")
@@ -178,12 +179,16 @@ func TestAttacks(t *testing.T) {
 		if in.Mail == nil {
 			in.Mail = input(daemon, "").Mail
 		}
-		start := time.Now()
-		r := Classify(in)
-		took := time.Since(start)
+		var r Result
+		took := time.Hour
+		for try := 0; try < 3 && took > limit; try++ { // other tests run as well
+			start := time.Now()
+			r = Classify(in)
+			took = min(took, time.Since(start))
+		}
 		sane(t, r)
 		t.Logf("%-22s %8v %s", name, took.Round(time.Microsecond), r.Class)
-		if took > 250*time.Millisecond { // ten times what it takes alone on a slow machine
+		if took > limit {
 			t.Errorf("%s: %v", name, took)
 		}
 	}

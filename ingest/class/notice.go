@@ -184,6 +184,15 @@ func (n *notice) shareText() {
 	})
 }
 
+// heading is the text above the first place where an address stands, or all of it where it does not: the last 1,000 octets.
+func (n *notice) heading(address string) string {
+	text := n.text
+	if i := strings.Index(lower(text), lower(address)); i >= 0 {
+		text = text[:i]
+	}
+	return text[max(0, len(text)-1000):]
+}
+
 // find is the entry of an address, or -1.
 func (n *notice) find(address string) int {
 	for i := range n.entries {
@@ -248,7 +257,7 @@ func leadingAddress(line string) (address, rest string, strong bool) {
 
 // isContact tells lines that name whom to ask.
 func isContact(low string) bool {
-	return containsAny(low, []string{"contact", "please send mail to", "send an email to", "reply to", "for further assistance", "forward this", "reply-to:"}) != ""
+	return containsAny(low, []string{"contact", "please send mail to", "send an email to", "for further assistance", "forward this", "reply-to:"}) != ""
 }
 
 // hasIntroduction tells lines behind which the failed addresses stand.

@@ -55,6 +55,7 @@ func isHard(reason string) bool {
 type failure struct {
 	diagnostic string // of the report, or what a notice says about the address
 	context    string // other text of the notice, for the SMTP command and where diagnostic says nothing
+	heading    string // text of the notice above the first address; empty where it is about several
 	subject    string // of the notice, lower case; empty where it is about several
 	kind       string // type of the diagnostic, lower case
 	status     string
@@ -66,11 +67,22 @@ type failure struct {
 	category   string // reason that the sending system found itself; empty if it did not say
 }
 
-// cause tells the reason of a failure.
-//
-// The status code decides where it is exact. Else the words of the diagnostic decide, in the order of reasonPhrases. A
-// vague status code comes next, then what remains.
+// cause tells the reason of a failure. What the notice says above a server's "user unknown" is nearer to the truth where
+// it tells of a mailbox that is full or closed.
 func (f *failure) cause() string {
+	reason := f.answered()
+	if reason == userUnknown {
+		switch heading := reasonOfWords(oneLine(lower(f.heading))); heading {
+		case mailboxFull, suspended:
+			return heading
+		}
+	}
+	return reason
+}
+
+// answered is the reason by what the server answered. The status code decides where it is exact. Else the words of the
+// diagnostic decide, in the order of reasonPhrases. A vague status code comes next, then what remains.
+func (f *failure) answered() string {
 	if strings.HasPrefix(f.status, "2.") || f.action == "delivered" || f.action == "relayed" || f.action == "expanded" {
 		return delivered
 	}

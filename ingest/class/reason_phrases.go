@@ -59,7 +59,7 @@ var reasonPhrases = []struct {
 		"retry time not reached for any host after"}},
 	{senderRejected, []string{"purported responsible address", "rejected for sender", "sender address rejected", "sender rejected", "unroutable sender", "invalid sender", "sender was rejected", "from: domain is invalid", "bad sender", "sender domain", "sender not allowed", "unknown sender",
 		"address that has been blacklisted", "sender is not", "rejecting your mail", "sender denied", "not a member", "not allowed to post", "permission to post", "is not a registered gateway", "sender verify failed",
-		"domain of sender address", "from address", "sender address", "you are not allowed to send", "sender ip must resolve", "prohibited sender", "blocked sender", "access denied (from)", "access denied for sender",
+		"domain of sender address", "from address", "sender address is", "invalid sender address", "you are not allowed to send", "sender ip must resolve", "prohibited sender", "blocked sender", "access denied (from)", "access denied for sender",
 		"groups.google.com", "addresses rejected : access denied", "addresses rejected: access denied", "only accepts mail from", "members only", "not authorized to send to",
 		"no such domain", "your address", "rejected your sender", "not in the sender", "restricted to"}},
 	{blocked, []string{"invalid helo", "helo command", "bad helo", "ehlo argument", " rbl", "not accepting connections", "blocked", "block list", "blocklist", "blacklist", "black list", "denylist", "banned", "service unavailable; client host", "dnsbl", "spamhaus", "barracudacentral", "sorbs", "spamcop",

@@ -101,7 +101,7 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 		}
 		f.status = refine(g.status, f.diagnostic)
 		if len(d.recipients) == 1 {
-			f.subject = c.subject
+			f.subject, f.heading = c.subject, n.heading(r.Address)
 		}
 		c.judge(&r, &f)
 		if r.Address == "" {

@@ -132,7 +132,7 @@ var commandPhrases = []struct {
 	phrases []string
 }{
 	{"RCPT", []string{"in reply to rcpt", "after rcpt", "following rcpt", "like our rcpt", "[rcpt_to]", "does not like recipient",
-		"most progress was rcpt", "smtp:rcpt", "sent <<< rcpt to", ">>> rcpt to"}},
+		"most progress was rcpt", "smtp:rcpt", "sent <<< rcpt to", "smtp error, rcpt to", "for rcpt to command", ">>> rcpt to"}},
 	{"MAIL", []string{"in reply to mail", "after mail from", "[mail_from]", "sender was rejected", "like our mail", ">>> mail from",
 		"sent <<< mail from"}},
 	{"DATA", []string{"in reply to data", "in reply to end of data", "after end of data", "after data", "like our data",

@@ -1,26 +1,46 @@
 package html
 
-import "bytes"
+import "strings"
 
-// MetaCharset finds the charset that an HTML page declares in its first 4 KiB.
+// maxProlog is how many octets of a page are searched for its charset; browsers look at 1024.
+const maxProlog = 4 << 10
+
+// MetaCharset finds the charset that HTML declares in a meta element of its first 4 KiB, as it stands; empty if there is
+// none. raw is not decoded yet: a charset that does not hold ASCII as ASCII cannot be declared this way.
 func MetaCharset(raw []byte) string {
-	head := bytes.ToLower(raw[:min(len(raw), 4<<10)])
-	for {
-		i := bytes.Index(head, []byte("<meta"))
-		if i < 0 {
-			return ""
+	z := newScanner(string(raw[:min(len(raw), maxProlog)]))
+	for z.next() {
+		if z.kind != startToken || z.name != "meta" {
+			continue
 		}
-		head = head[i+len("<meta"):]
-		tag := head
-		if j := bytes.IndexByte(tag, '>'); j >= 0 {
-			tag = tag[:j]
+		if charset := charsetName(z.get("charset")); charset != "" {
+			return charset
 		}
-		if j := bytes.Index(tag, []byte("charset=")); j >= 0 {
-			value := bytes.TrimLeft(tag[j+len("charset="):], "\"' ")
-			if k := bytes.IndexAny(value, "\"' ;/"); k >= 0 {
-				value = value[:k]
+		// <meta http-equiv="Content-Type" content="text/html; charset=utf-8">
+		for content := lower(z.get("content")); ; {
+			_, after, found := strings.Cut(content, "charset")
+			if !found {
+				break
 			}
-			return string(value)
+			content = after
+			if value, found := strings.CutPrefix(strings.TrimSpace(after), "="); found {
+				if charset := charsetName(value); charset != "" {
+					return charset
+				}
+			}
 		}
 	}
+	return ""
+}
+
+// charsetName is the name at the beginning of s, lower case.
+func charsetName(s string) string {
+	s = strings.TrimLeft(s, " \t\n\"'")
+	if i := strings.IndexAny(s, " \t\n\"';,"); i >= 0 {
+		s = s[:i]
+	}
+	if len(s) > 50 {
+		return ""
+	}
+	return lower(s)
 }

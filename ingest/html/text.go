@@ -2,10 +2,8 @@ package html
 
 import (
 	"bytes"
-	"html"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Text renders HTML as plain text of at most limit octets with LF line ends and without white space around it. What a
@@ -60,27 +58,6 @@ type place struct {
 	from      int
 }
 
-type list struct {
-	ordered bool
-	next    int
-	letters bool
-}
-
-// tag is what the text needs to know of an element.
-type tag struct {
-	appearance
-	href           string
-	text           string // what stands for the element itself
-	start          int    // number of a list or of its item
-	ordered        bool
-	letters        bool
-	cite           bool
-	hints          hints // of a table
-	span           int   // columns of a cell
-	breaks         int   // line ends around it
-	numbered, tiny bool
-}
-
 func (t *plainText) full() bool {
 	if len(t.out) > t.limit {
 		t.cut = true
@@ -97,88 +74,6 @@ func (t *plainText) rawText(name, s string) {
 	case "xmp", "plaintext":
 		t.keep(s)
 	}
-}
-
-// look reads what matters of a start tag.
-func (t *plainText) look(z *scanner) (e tag, hidden bool) {
-	t.sheet.each(z, func(a appearance) { e.appearance = e.over(a) })
-	if z.name == "p" && strings.HasPrefix(z.get("class"), "Mso") && e.before == sizeUnset && e.after == sizeUnset {
-		e.before, e.after = sizeZero, sizeZero // QUIRK: Outlook, whose style sheet is often lost on the way
-	}
-	if style := z.get("style"); style != "" {
-		e.appearance = e.over(appearanceOf(declarations(style)))
-	}
-	hidden = e.isHidden() || z.has("hidden") || z.name == "dialog" && !z.has("open")
-	e.breaks = breaks(plain(z.name))
-	switch e.display {
-	case displayInline:
-		e.breaks = 0
-	case displayBlock:
-		e.breaks = max(e.breaks, 1)
-	}
-	switch z.name {
-	case "p":
-		if e.before == sizeZero && e.after == sizeZero {
-			e.breaks = min(e.breaks, 1)
-		}
-	case "a":
-		e.href = oneLine(shorten(z.get("href"), maxLink))
-	case "img", "image":
-		e.text = description(z)
-	case "ul", "ol":
-		e.ordered = z.name == "ol"
-		e.start, _ = number(z.get("start"), 1)
-		kind := z.get("type")
-		e.letters = kind == "a" || kind == "A"
-	case "li":
-		e.start, e.numbered = number(z.get("value"), 0)
-	case "blockquote":
-		e.cite = e.border != sizeZero || lower(z.get("type")) == "cite" || z.has("cite")
-	case "table":
-		e.hints = hintsOf(z)
-	case "td", "th":
-		e.span, _ = number(z.get("colspan"), 1)
-	}
-	return e, hidden
-}
-
-// description is what stands for a picture.
-func description(z *scanner) string {
-	alt := oneLine(shorten(z.get("alt"), maxLink))
-	w, wide := number(z.get("width"), 0)
-	h, high := number(z.get("height"), 0)
-	if alt == "" || wide && w <= 1 || high && h <= 1 {
-		return ""
-	}
-	if strings.IndexFunc(alt, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) < 0 {
-		return alt // an emoji
-	}
-	return "[" + alt + "]"
-}
-
-// number reads a small number.
-func number(s string, otherwise int) (n int, ok bool) {
-	s = strings.TrimSpace(s)
-	i := 0
-	for i < len(s) && i < 9 && isDigit(s[i]) {
-		n = 10*n + int(s[i]-'0')
-		i++
-	}
-	if i == 0 {
-		return otherwise, false
-	}
-	return n, true
-}
-
-// breaks is how many line ends stand around an element.
-func breaks(name string) int {
-	switch name {
-	case "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "dl", "pre", "hr", "xmp":
-		return 2
-	case "div", "li", "dt", "dd", "center", "table", "tr", "caption":
-		return 1
-	}
-	return 0
 }
 
 func (t *plainText) open(e *element[tag]) {
@@ -273,23 +168,6 @@ func (t *plainText) close(e *element[tag]) {
 	t.newline(d.breaks)
 }
 
-// openItem gives an item of a list its mark.
-func (t *plainText) openItem(d *tag) {
-	mark := "- "
-	if l := t.now.list; l != nil && l.ordered {
-		if d.numbered {
-			l.next = d.start
-		}
-		mark = itemNumber(l.next, l.letters) + ". "
-		l.next++
-	}
-	if d.breaks == 0 {
-		return // a list in one line, as menus are
-	}
-	t.marker = t.now.indent + mark
-	t.setIndent(strings.Repeat(" ", len(mark)))
-}
-
 func (t *plainText) setIndent(more string) {
 	if len(t.now.indent)+len(more) <= maxIndent {
 		t.now.indent += more
@@ -305,10 +183,11 @@ func (t *plainText) void(name string, d tag) {
 		t.write(ruler)
 		t.newline(1)
 	case "img":
-		if d.text != "" && !t.now.zero || d.text != "" && len(d.text) > 0 && !t.now.invisible {
-			t.space = t.space || strings.HasPrefix(d.text, "[")
+		if d.text != "" && !t.now.invisible {
+			apart := strings.HasPrefix(d.text, "[")
+			t.space = t.space || apart
 			t.write(d.text)
-			t.space = t.space || strings.HasPrefix(d.text, "[")
+			t.space = t.space || apart
 		}
 	}
 }
@@ -376,112 +255,14 @@ func commonPrefix(a, b string) string {
 	return a[:n]
 }
 
-func (t *plainText) text(s string) {
-	if t.now.zero || t.now.invisible {
-		return
-	}
-	if n := 4 * (t.limit - len(t.out) + 1); len(s) > n {
-		s, t.cut = shorten(s, n), true
-	}
-	if strings.IndexByte(s, '&') >= 0 {
-		s = clean(html.UnescapeString(s))
-	}
-	if t.now.kept {
-		t.keep(s)
-		return
-	}
-	begin := 0
-	for i := 0; i < len(s); {
-		if c := s[i]; c > ' ' && c < 0x7f {
-			i++
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		kind := kindOf(r)
-		if kind == visible {
-			i += n
-			continue
-		}
-		t.writeWord(s[begin:i])
-		i += n
-		begin = i
-		switch kind {
-		case blank:
-			t.space = true
-		case filler:
-			t.space = true
-			t.filled = t.filled || t.want != 0
-		case joining:
-			if t.want == 0 && !t.space {
-				t.joiner = r
-			}
-		}
-	}
-	t.writeWord(s[begin:])
-}
-
-// writeWord writes a word behind the character that joins it to the one before.
-func (t *plainText) writeWord(s string) {
-	if s == "" {
-		return
-	}
-	if t.joiner != 0 && t.want == 0 && !t.space {
-		t.out = utf8.AppendRune(t.out, t.joiner)
-	}
-	t.write(s)
-}
-
-type runeKind int
-
-const (
-	visible runeKind = iota
-	blank
-	filler  // white space that a browser does not collapse
-	joining // joins its neighbours, or is filler of a preview
-	unseen
-)
-
-func kindOf(r rune) runeKind {
-	switch {
-	case r == ' ' || r == '\n' || r == '\t' || r == '\r' || r == '\f' || r == 0x2028 || r == 0x2029:
-		return blank
-	case r == 0xa0 || r >= 0x2000 && r <= 0x200a || r == 0x202f || r == 0x205f:
-		return filler
-	case r == 0x200c || r == 0x200d:
-		return joining
-	case r < ' ' || r >= 0x7f && r < 0xa0,
-		r == 0xad || r == 0x34f || r == 0x180e || r == 0x200b || r >= 0x2060 && r <= 0x2064 || r == 0xfeff:
-		return unseen
-	}
-	return visible
-}
-
-// keep writes text with its white space.
-func (t *plainText) keep(s string) {
-	for first := true; s != ""; first = false {
-		line, rest, found := strings.Cut(s, "\n")
-		if i := strings.IndexFunc(line, func(r rune) bool { k := kindOf(r); return k == unseen && r != 0x200b || k == filler }); i >= 0 {
-			line = strings.Map(func(r rune) rune {
-				switch kindOf(r) {
-				case unseen:
-					return -1
-				case filler:
-					return ' '
-				}
-				return r
-			}, line)
-		}
-		if first && t.want == 0 || strings.TrimSpace(line) != "" {
-			t.write(line)
-		}
-		if found {
-			t.breakLine()
-		}
-		s = rest
-	}
-}
-
 // oneLine folds white space and control characters into single spaces.
 func oneLine(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] > ' ' && s[i] < 0x7f || s[i] == ' ' && i > 0 && i < len(s)-1 && s[i-1] != ' '
+	}
+	if plain {
+		return s
+	}
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }

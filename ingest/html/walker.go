@@ -5,8 +5,9 @@ import "strings"
 const (
 	// maxDepth is how many elements may be open; browsers stop at 512. What is deeper is read as if its tags were not there.
 	maxDepth = 200
-	// maxPending is how many formatting elements go on in the next block.
-	maxPending = 8
+	// maxPending is how many formatting elements go on in the next block, and maxReopened how often that happens in all.
+	maxPending  = 8
+	maxReopened = 20_000
 )
 
 // walker turns tags as they come into elements that are nested as a browser nests them (WHATWG HTML §13.2.6), without
@@ -18,9 +19,11 @@ type walker[D any] struct {
 	z     *scanner
 	sink  sink[D]
 	stack []element[D]   // open elements
-	open  map[string]int // how many of them have which name
+	open  map[string]int // how many of them have which name, without those that are closed
+	shut  int            // how many are closed
 	// pending are formatting elements whose block has ended before them. They are opened again where text follows.
 	pending  []element[D]
+	reopened int
 	hiddenAt int // depth of the outermost hidden element, 0 if none is open
 
 	// Of elements beyond maxDepth only the number is known.
@@ -44,8 +47,8 @@ type element[D any] struct {
 
 // sink takes what a reader sees. Elements are opened and closed in pairs; what is hidden is left out.
 type sink[D any] interface {
-	// look reads the start tag in z; hidden says that the element is not shown.
-	look(z *scanner) (data D, hidden bool)
+	// look reads the start tag in z.
+	look(z *scanner) (data D, as effect)
 	open(e *element[D])
 	close(e *element[D])
 	void(name string, data D) // an element without content
@@ -53,6 +56,15 @@ type sink[D any] interface {
 	rawText(name, s string)   // of an element whose content is no markup: without entities but for title and textarea
 	full() bool               // nothing more is wanted
 }
+
+// effect is what an element does to what it holds.
+type effect int
+
+const (
+	shows   effect = iota
+	hides          // it is not shown
+	nothing        // nothing that the sink wants to know of, if the element is inline
+)
 
 func walk[D any](s string, to sink[D]) *walker[D] {
 	w := &walker[D]{z: newScanner(s), sink: to, open: make(map[string]int)}
@@ -102,50 +114,12 @@ func (w *walker[D]) text(s string) {
 func (w *walker[D]) content() {
 	w.broken = false
 	w.inCell()
-	for _, e := range w.takePending() {
-		w.push(e)
-	}
-}
-
-func (w *walker[D]) takePending() []element[D] {
-	p := w.pending
+	pending := w.pending
 	w.pending = nil
-	return p
-}
-
-// inCell makes sure that content which stands in a table outside its cells has one. A browser moves it in front of the
-// table, where it would be out of order.
-func (w *walker[D]) inCell() {
-	if isTableContext(w.top()) && w.hiddenAt == 0 {
-		w.row()
-		w.push(element[D]{name: "td", traits: traitsOf("td")})
-	}
-}
-
-// row makes the current element a row of the innermost table.
-func (w *walker[D]) row() {
-	w.popTo("tr", "tbody", "thead", "tfoot")
-	if w.top() == "table" {
-		w.push(element[D]{name: "tbody", traits: traitsOf("tbody")})
-	}
-	if w.top() != "tr" {
-		w.push(element[D]{name: "tr", traits: traitsOf("tr")})
-	}
-}
-
-// popTo closes elements until the current one is the innermost table or has one of the names.
-func (w *walker[D]) popTo(names ...string) {
-	for len(w.stack) > 0 {
-		top := w.top()
-		if top == "table" {
-			return
+	for _, e := range pending {
+		if w.reopened++; w.reopened <= maxReopened {
+			w.push(e)
 		}
-		for _, name := range names {
-			if top == name {
-				return
-			}
-		}
-		w.pop()
 	}
 }
 
@@ -184,14 +158,26 @@ func (w *walker[D]) start() {
 	if t&(part|cell) != 0 && w.open["table"] == 0 && w.over == 0 {
 		return
 	}
-	data, hides := w.sink.look(w.z)
-	e := element[D]{name: name, traits: t, hidden: hides || t&hidden != 0, data: data}
+	data, as := w.sink.look(w.z)
+	e := element[D]{name: name, traits: t, hidden: as == hides || t&hidden != 0, data: data}
+	if as == nothing && t&^formatting == 0 && w.open[name] == 0 && !w.isPending(name) {
+		return // nor is its end tag
+	}
 	if len(w.stack) >= maxDepth-4 && w.isTooDeep(&e) {
 		return
 	}
 	if t&(part|cell) != 0 {
 		w.startPart(e)
 		return
+	}
+	if t&block != 0 {
+		w.closeParagraph()
+	}
+	switch {
+	case name == "li" || name == "dd" || name == "dt":
+		w.closeItem(name)
+	case isHeading(name):
+		w.closeHeading()
 	}
 	if !w.isShown() {
 		w.startHidden(e)
@@ -203,16 +189,7 @@ func (w *walker[D]) start() {
 		}
 		w.inCell()
 	}
-	if t&block != 0 {
-		w.closeParagraph()
-	}
-	switch {
-	case name == "li" || name == "dd" || name == "dt":
-		w.closeItem(name)
-		w.closeParagraph()
-	case isHeading(name):
-		w.closeHeading()
-	case name == "a":
+	if name == "a" {
 		w.closeLink()
 	}
 	if t&block == 0 && !e.hidden {
@@ -263,31 +240,6 @@ func (w *walker[D]) isTooDeep(e *element[D]) bool {
 	return true
 }
 
-// startPart reads the start tag of a part of a table.
-func (w *walker[D]) startPart(e element[D]) {
-	switch e.name {
-	case "td", "th":
-		w.row()
-	case "tr":
-		w.popTo("tbody", "thead", "tfoot")
-		if w.top() == "table" {
-			w.push(element[D]{name: "tbody", traits: traitsOf("tbody")})
-		}
-	case "col":
-		w.popTo("colgroup")
-		if w.top() == "table" {
-			w.push(element[D]{name: "colgroup", traits: traitsOf("colgroup")})
-		}
-		if w.isShown() {
-			w.sink.void(e.name, e.data)
-		}
-		return
-	default:
-		w.popTo()
-	}
-	w.push(e)
-}
-
 // closeParagraph ends an open paragraph: no block stands in one.
 func (w *walker[D]) closeParagraph() {
 	if i := w.find("p", isBarrier); i >= 0 {
@@ -320,30 +272,6 @@ func (w *walker[D]) closeItem(name string) {
 		if e.traits&special != 0 && e.name != "address" && e.name != "div" && e.name != "p" {
 			return
 		}
-	}
-}
-
-// closeLink ends an open link, since links do not nest. Blocks that were opened inside it go on behind it.
-func (w *walker[D]) closeLink() {
-	for w.dropPending("a") {
-		continue
-	}
-	i := w.find("a", func(name string) bool { return name == "td" || name == "th" || name == "caption" })
-	if i < 0 {
-		return
-	}
-	var again []element[D]
-	for _, e := range w.stack[i+1:] {
-		if e.traits&block != 0 && e.name != "li" && e.name != "dd" && e.name != "dt" && !isTableContext(e.name) {
-			again = append(again, e)
-		}
-	}
-	w.closeFrom(i)
-	for w.dropPending("a") {
-		continue
-	}
-	for _, e := range again {
-		w.push(e)
 	}
 }
 
@@ -417,39 +345,6 @@ func (w *walker[D]) end(name string) {
 	}
 }
 
-// endFormatting reads the end tag of a formatting element. If a block is open in it, it goes on to the end of that.
-func (w *walker[D]) endFormatting(name string) {
-	if w.dropPending(name) || w.open[name] == 0 {
-		return
-	}
-	blocks := false
-	for i := len(w.stack) - 1; i >= 0; i-- {
-		e := &w.stack[i]
-		switch {
-		case e.name == name && !e.closed && !blocks:
-			w.closeFrom(i)
-			return
-		case e.name == name && !e.closed:
-			e.closed = true
-			return
-		case e.traits&cell != 0:
-			return
-		}
-		blocks = blocks || e.traits&special != 0
-	}
-}
-
-// dropPending forgets the last pending element with a name.
-func (w *walker[D]) dropPending(name string) bool {
-	for i := len(w.pending) - 1; i >= 0; i-- {
-		if w.pending[i].name == name {
-			w.pending = append(w.pending[:i:i], w.pending[i+1:]...)
-			return true
-		}
-	}
-	return false
-}
-
 // closeFrom closes the element at a position with all that is open in it. Formatting elements in it are not over yet.
 func (w *walker[D]) closeFrom(i int) {
 	var unfinished []element[D]
@@ -508,7 +403,11 @@ func (w *walker[D]) pop() {
 	if e.traits&cell != 0 {
 		w.pending = e.pending
 	}
-	w.open[e.name]--
+	if e.closed {
+		w.shut--
+	} else {
+		w.open[e.name]--
+	}
 	*e = element[D]{}
 	w.stack = w.stack[:n-1]
 }

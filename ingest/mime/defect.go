@@ -16,7 +16,7 @@ const (
 	DuplicateField     = "DUPLICATE_FIELD"      // the first one counts
 	DuplicateParam     = "DUPLICATE_PARAM"      // a parameter stands twice and says two things; the first one counts
 	CommentRemoved     = "COMMENT_REMOVED"      // a comment in Content-Type or Content-Disposition
-	EncodedWord        = "ENCODED_WORD"         // an encoded word that cannot be decoded; kept as it is
+	EncodedWord        = "ENCODED_WORD"         // an encoded word in a charset that is not known; another was assumed
 	AddressBad         = "ADDRESS_BAD"          // an address that could be read in part or not at all
 	DateBad            = "DATE_BAD"             // a date that cannot be read
 	DateMissing        = "DATE_MISSING"         // no Date, RFC 5322 §3.6 requires one
@@ -43,8 +43,11 @@ const (
 	PartAfterClose     = "PART_AFTER_CLOSE"     // parts behind the closing boundary; read as if it were not there
 	TooDeep            = "TOO_DEEP"             // nested beyond the limit; one opaque part
 	TooManyParts       = "TOO_MANY_PARTS"       // the rest is one opaque part
-	Uuencoded          = "UUENCODED"            // a uuencoded file in text or as a part; kept encoded
-	TNEF               = "TNEF"                 // a winmail.dat; kept as it is
+	Uuencoded          = "UUENCODED"            // a uuencoded file in text; it is a part as well, and the text goes without it
+	UuencodeUnended    = "UUENCODE_UNENDED"     // a uuencoded file that has no last line; it may be cut
+	TNEF               = "TNEF"                 // a winmail.dat; what lies in it is listed behind it
+	TNEFDamaged        = "TNEF_DAMAGED"         // what can be read of a winmail.dat is listed
+	SMIMEDamaged       = "SMIME_DAMAGED"        // what can be read of a signed message is read
 	FilenameUnsafe     = "FILENAME_UNSAFE"      // a path, control or direction characters in a file name
 	FilenameConflict   = "FILENAME_CONFLICT"    // Content-Disposition and Content-Type name a file differently; the former counts
 	TooManyAddresses   = "TOO_MANY_ADDRESSES"   // addresses of one field were left out

@@ -29,7 +29,7 @@ func (w *walker) endHeader() {
 	}
 	w.headerDefects(where)
 	e := w.readEntity(where, top)
-	if root && !top && len(h.fields) > 0 { // of an attached message
+	if root && !top && !(w.entity && len(w.frames) == 0) && len(h.fields) > 0 { // of an attached message
 		w.addReport(strings.TrimSuffix(path, ".1"), "message/rfc822", h.raw)
 	}
 
@@ -83,8 +83,9 @@ func (w *walker) endHeader() {
 			w.defect(TooDeep, path, "")
 			break
 		}
-		w.leaf.sub = newWalker(w.parser, path+".", w.depth+len(w.frames)+1, minBuffer)
-		w.leaf.sub.attached, w.leaf.sub.nested = true, w.nested+1
+		sub := newWalker(w.parser, path+".", w.depth+len(w.frames)+1, minBuffer)
+		sub.attached, sub.nested = true, w.nested+1
+		w.leaf.sub = sub
 
 	default:
 		p := w.describe(path, &e)
@@ -104,10 +105,11 @@ func (w *walker) endHeader() {
 			w.leaf.keepCalendar(&e)
 		}
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
-			if w.loose == nil {
-				w.loose = make(map[string][]int)
-			}
-			w.loose[p.ContentID] = append(w.loose[p.ContentID], w.leaf.index)
+			w.refer(p.ContentID, w.leaf.index)
+		}
+		w.leaf.sub = w.expand(p.ContentType, w.container(p))
+		if p.ContentType == "text/plain" && e.disposition != "attachment" {
+			w.leaf.takeFiles(w.container(p))
 		}
 	}
 	if lines != nil {
@@ -240,15 +242,11 @@ func (w *walker) addPart(p ingest.Part) int {
 
 // describe is what the header alone says about a part.
 func (w *walker) describe(path string, e *entity) ingest.Part {
-	name := w.filename(path, e)
-	if e.contentType == "application/ms-tnef" || strings.EqualFold(name, "winmail.dat") {
-		w.defect(TNEF, path, "")
-	}
 	return ingest.Part{
 		Path:        path,
 		ContentType: e.contentType,
 		Charset:     shorten(clean(e.params.charset()), 100),
-		Filename:    name,
+		Filename:    w.filename(path, e),
 		ContentID:   e.contentID,
 		Inline:      e.disposition == "inline",
 	}
@@ -396,6 +394,8 @@ func parseEncoding(s string) (encoding int, known bool) {
 		return base64Encoding, false
 	case "quoted_printable", "quotedprintable", "quoted", "q", "qp":
 		return quotedPrintable, false
+	case "x-uuencode", "uuencode", "x-uue", "uue", "x-uu":
+		return uuEncoding, true
 	}
 	return identity, false
 }

@@ -96,6 +96,10 @@ func (h *header) line(line []byte, ends bool) int {
 				h.envelope, h.skip = true, true
 				break
 			}
+			if text[0] == ':' && len(h.fields) > 0 && h.suspect < 0 {
+				h.junk, h.skip, h.dropped = h.junk+1, true, true // a field that lost its name
+				break
+			}
 			if h.blank && len(h.raw) == 0 {
 				return headerOver // the empty line was the end of an empty header
 			}

@@ -22,9 +22,10 @@ type leaf struct {
 	index  int // in Mail.Parts
 	sum    *tally
 	decode decoder
-	sub    *walker // reads an encoded message
-	sniff  bool    // head is kept, for S/MIME
-	head   []byte  // the first octets
+	sub    expander  // reads what is packed in the part
+	uu     *uuReader // takes uuencoded files out of text
+	sniff  bool      // head is kept, for S/MIME
+	head   []byte    // the first octets
 
 	keep   bool // for the text of the message
 	report bool // for classification
@@ -125,8 +126,17 @@ func (l *leaf) decoded(p []byte) {
 		l.walker.promotePreamble()
 	}
 	if l.sub != nil {
-		l.sub.Write(p)
+		l.sub.write(p)
 	}
+	if l.uu != nil {
+		l.uu.write(p)
+	} else {
+		l.keepOctets(p)
+	}
+}
+
+// keepOctets keeps octets up to the limit.
+func (l *leaf) keepOctets(p []byte) {
 	if !l.keep {
 		return
 	}
@@ -171,8 +181,14 @@ func (l *leaf) finish(drop bool) {
 		}
 	}
 	if l.sub != nil {
-		l.sub.scan(true)
-		parts = w.mail.Parts
+		l.sub.finish()
+	}
+	if l.uu != nil {
+		l.uu.finish()
+	}
+	parts = w.mail.Parts
+	if name := l.decode.uu.name; name != "" && parts[l.index].Filename == "" {
+		parts[l.index].Filename = w.packedName(path, name)
 	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
 	if l.sniff {

@@ -138,7 +138,7 @@ func TestMalformed(t *testing.T) {
 			types: []string{"application/pdf"}, files: []string{"Übersicht.pdf"}},
 		{name: "path in a file name", message: multipart + "--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=\"../../etc/pass\x07wd\"\n\nx\n--b--\n",
 			types: []string{"application/pdf"}, files: []string{"../../etc/passwd"}, defects: []string{FilenameUnsafe}},
-		{name: "encoded words with spaces and splits", message: "Subject: =?utf-8?Q?gr=C3?=\n =?UTF-8?Q?=BCn und blau?= =?x-none?Q?=FF?= =?utf-8?B?w6\n\n", subject: "grün und blau =?x-none?Q?=FF?= =?utf-8?B?w6",
+		{name: "encoded words with spaces and splits", message: "Subject: =?utf-8?Q?gr=C3?=\n =?UTF-8?Q?=BCn und blau?= =?x-none?Q?=FF?= =?utf-8?B?w6\n\n", subject: "grün und blauÿ =?utf-8?B?w6",
 			types: []string{"text/plain"}, defects: []string{EncodedWord}},
 		{name: "one bad address", message: "Subject: s\nTo: Good <a@example.com>, Bad <, \"Un closed <b@example.com>, c@example.com\n\nx\n", text: "x",
 			types: []string{"text/plain"}, defects: []string{AddressBad},
@@ -179,10 +179,10 @@ func TestMalformed(t *testing.T) {
 					t.Errorf("got %+v", m.Parts)
 				}
 			}},
-		{name: "uuencode", message: "Subject: s\n\nsee:\nbegin 644 a.txt\n#86)C\n`\nend\n", text: "see:\nbegin 644 a.txt\n#86)C\n`\nend",
-			types: []string{"text/plain"}, defects: []string{Uuencoded}},
+		{name: "uuencode", message: "Subject: s\n\nsee:\nbegin 644 a.txt\n#86)C\n`\nend\n", text: "see:",
+			types: []string{"text/plain", "application/octet-stream"}, files: []string{"a.txt"}, defects: []string{Uuencoded}},
 		{name: "winmail.dat", message: multipart + "--b\nContent-Type: application/ms-tnef; name=winmail.dat\n\nx\n--b--\n",
-			types: []string{"application/ms-tnef"}, files: []string{"winmail.dat"}, defects: []string{TNEF}},
+			types: []string{"application/ms-tnef"}, files: []string{"winmail.dat"}, defects: []string{TNEF, TNEFDamaged}},
 		{name: "multipart in base64", message: strings.Replace(multipart, "\n\n", "\nContent-Transfer-Encoding: base64\n\n", 1) + two, text: "one",
 			types: []string{"text/plain", "application/pdf"}, files: []string{"a.pdf"}, defects: []string{EncodingForbidden}},
 	} {

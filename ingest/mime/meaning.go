@@ -16,6 +16,9 @@ func (p *parser) understand() {
 	m.Fingerprint = fingerprint(m)
 	r := class.Classify(class.Input{Mail: m, Header: p.header, Reports: p.reports})
 	m.Class, m.Evidence, m.AutoReply, m.Bounce = r.Class, r.Evidence, r.AutoReply, r.Bounce
+	if b := m.Bounce; b != nil {
+		b.OriginalSubject = shorten(p.headerText(b.OriginalSubject, ""), 998)
+	}
 }
 
 // keepHeader keeps the fields of the message's own header for classification.

@@ -46,6 +46,7 @@ const (
 	maxPlainOctets = 2 * ingest.MaxText
 	maxHTMLOctets  = 4 * ingest.MaxText
 	maxKeptOctets  = 6 * ingest.MaxText
+	maxSpareOctets = 4 * ingest.MaxText // of those that count where the message has no other
 
 	maxBoundaryLine = maxBoundary + 100 // octets, with padding and line end; a longer line is no boundary
 
@@ -116,19 +117,23 @@ func (p *parser) read(r io.Reader, size int64) {
 
 // parser is what all walkers of one message share.
 type parser struct {
-	mail     *ingest.Mail
-	fallback string   // charset of text that names none; known
-	own      []string // Options.Addresses
-	declared string   // charset that the message's own Content-Type names
-	entities int
-	kept     []byte           // octets of body parts, decoded from their transfer encoding
-	plain    int              // octets of kept that are plain text
-	bodies   []body           // what lies in kept
-	groups   int              // multipart/alternative seen
-	loose    map[string][]int // by Content-ID, parts without disposition
-	header   []ingest.Field   // of the message itself
-	reports  []class.Report
-	reported int // octets of reports
+	mail        *ingest.Mail
+	fallback    string // charset of text that names none; known
+	own         []string // Options.Addresses
+	declared    string // charset that the message's own Content-Type names
+	entities    int
+	kept        []byte           // octets of body parts, decoded from their transfer encoding
+	plain       int              // octets of kept that are plain text
+	bodies      []body           // what lies in kept
+	spare       []spareBody      // bodies that count where the message has no other; in kept as well
+	groups      int              // multipart/alternative seen, and others that are alternatives
+	spareOctets int              // octets of kept that are spare
+	loose       map[string][]int // by Content-ID, parts without disposition
+	header      []ingest.Field   // of the message itself
+	reports     []class.Report
+	reported    int // octets of reports
+
+	uuLost int // octets that uuencoded lines have lost
 
 	view   *View   // what Inspect gives, nil for others
 	copy   *copier // of the octets of one part, for Extract; nil for others
@@ -164,11 +169,20 @@ func (p *parser) defect(code, where, text string) {
 
 // finish makes the text and settles what depends on the whole message.
 func (p *parser) finish() {
+	p.useSpare()
 	p.chooseText()
 	p.protectText()
 	p.useInvitation()
 	p.markInline()
 	p.understand()
+}
+
+// refer notes a part that HTML may refer to by its Content-ID.
+func (p *parser) refer(contentID string, index int) {
+	if p.loose == nil {
+		p.loose = make(map[string][]int)
+	}
+	p.loose[contentID] = append(p.loose[contentID], index)
 }
 
 // markInline finds the parts without disposition that HTML refers to by Content-ID, RFC 2392.

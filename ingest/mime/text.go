@@ -82,9 +82,6 @@ func (p *parser) bodyText(b body) string {
 	if b.flowed {
 		s = unflow(s, b.delSp)
 	}
-	if hasUuencode(s) {
-		p.defect(Uuencoded, "", "")
-	}
 	return s
 }
 
@@ -147,24 +144,5 @@ func unixLines(s string) string {
 			b.WriteByte('\n')
 		}
 		s = s[i+1:]
-	}
-}
-
-// hasUuencode looks for the first line of a uuencoded file: "begin", a mode, a name.
-func hasUuencode(s string) bool {
-	for at := 0; ; {
-		i := strings.Index(s[at:], "begin ")
-		if i < 0 {
-			return false
-		}
-		i += at
-		at = i + len("begin ")
-		if i > 0 && s[i-1] != '\n' {
-			continue
-		}
-		mode, _, found := strings.Cut(s[at:min(len(s), at+10)], " ")
-		if n, ok := smallNumber(mode); found && ok && n >= 100 {
-			return true
-		}
 	}
 }

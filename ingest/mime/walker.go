@@ -21,6 +21,7 @@ type walker struct {
 	depth    int    // frames around this walker
 	nested   int    // encoded messages around this walker
 	attached bool   // the message read here is attached to another: no body text of that
+	entity   bool   // what is read here is no message but a part of one, that was packed
 	frames   []frame
 	open     int // multiparts among frames
 
@@ -59,8 +60,8 @@ func (w *walker) space() []byte { return w.buf[w.end:] }
 
 func (w *walker) full() bool { return w.end == len(w.buf) }
 
-// Write feeds a walker that reads out of a decoder. It never fails.
-func (w *walker) Write(p []byte) {
+// write feeds a walker that reads out of a decoder, as an expander.
+func (w *walker) write(p []byte) {
 	for len(p) > 0 {
 		n := copy(w.space(), p)
 		w.end += n
@@ -70,6 +71,8 @@ func (w *walker) Write(p []byte) {
 		}
 	}
 }
+
+func (w *walker) finish() { w.scan(true) }
 
 // scan consumes what is in the buffer as far as it can tell what it is; with final set, all of it. Afterwards there is
 // room in the buffer.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -159,7 +160,7 @@ func TestParseUnreadable(t *testing.T) {
 	t.Parallel()
 	var out, errOut bytes.Buffer
 	c := parseCmd{Files: []string{"/proc/self/mem", "/dev/null"}}
-	if err := c.Run(t.Context(), &console{out: &out, err: &errOut}); err != errReported {
+	if err := c.Run(t.Context(), &console{out: &out, err: &errOut}); !errors.Is(err, errReported) {
 		t.Errorf("got %v", err)
 	}
 	if !strings.HasPrefix(errOut.String(), "mailintake: /proc/self/mem: ") || strings.Count(out.String(), "\n") != 1 {

@@ -251,3 +251,19 @@ func TestEventDataKeepsFirstAndLastReferences(t *testing.T) {
 		t.Errorf("truncated (-got +want):\n%s", d)
 	}
 }
+
+func TestAmendedData(t *testing.T) {
+	t.Parallel()
+	c := committed(ingest.Item{})
+	typ, data, err := AmendedData(ingest.Amendment{Channel: c.Channel, ID: c.ID, Sequence: 13, Replay: "r1", Changed: []string{"text", "subject"}, OldParser: 1, Parser: 2,
+		Mail: &ingest.Mail{Class: ingest.ClassList}})
+	const want = `{"message":"tenants/acme/emailChannels/support/messages/0190a6c2-7c1f-7e4e-9f8f-010203040506",` +
+		`"emailChannel":{"name":"tenants/acme/emailChannels/support","emailAddress":"support@acme.example","script":"scripts/default"},` +
+		`"sequence":"13","changed":["text","subject"],"oldParserVersion":1,"parserVersion":2,"replay":"tenants/acme/replays/r1","messageClass":"LIST"}`
+	if d := cmp.Diff(want, string(data)); err != nil || typ != "amended" || d != "" {
+		t.Errorf("type %s, %v: %s", typ, err, d)
+	}
+	if _, err := Encode(Row{Tenant: "acme", Channel: "support", Sequence: 13, EventID: "e", Type: typ, Data: data}); err != nil {
+		t.Error(err)
+	}
+}

@@ -88,6 +88,7 @@ func House() Table {
 			"github.com/alecthomas/kong":             {"cmd/mailintake"},
 			"github.com/prometheus/client_golang":    {"cmd/mailintake", "control", "control/rpc", "ingest/poll", "ingest/relay", "store"},
 			"github.com/google/uuid":                 {"cmd/mailintake", "control", "control/rpc", "store"},
+			"golang.org/x/net/html":                  {"ingest/reply"},
 			"golang.org/x/net/idna":                  {"control", "ingest/dial"},
 			"golang.org/x/sync":                      {"cmd/mailintake", "ingest/poll", "ingest/relay", "internal/bench"},
 			"golang.org/x/text":                      {"ingest/dial", "ingest/imap", "ingest/mime"},

@@ -1,0 +1,353 @@
+package reply
+
+import (
+	"strings"
+
+	"golang.org/x/net/html"
+
+	rendered "github.com/mailintake/mailintake/ingest/html"
+)
+
+// maxToken is the longest tag, comment or text in octets that is looked into. HTML behind a longer one counts as written
+// by the sender.
+const maxToken = 1 << 20
+
+// FromHTML does for a body that is HTML what Text does for plain text. It leaves out the elements in which mail programs
+// put what they quote and their signatures, renders the rest in at most limit octets, and gives it to Text. It says
+// whether the text was cut at limit. It is empty where nothing of s can be read as text.
+func FromHTML(s string, limit int) (text string, cut bool) {
+	var o outline
+	o.read(s)
+	text, cut = rendered.Text(o.without(s), limit)
+	if text = Text(text); strings.Trim(text, "> \n") != "" {
+		return text, cut
+	}
+	text, cut = rendered.Text(s, limit)
+	return Text(text), cut
+}
+
+// quoteMark stands where a quotation was, so that Text knows that words behind it are not part of it.
+const quoteMark = "<div>&gt;</div>"
+
+// outline is where in an HTML text the quotations and signatures are.
+type outline struct {
+	at   int // octets read
+	open open
+
+	cuts  []region
+	loose int // number in cuts of the last blockquote that only might be a quotation, from 1
+
+	hidden string    // element whose text is not shown
+	lines  [8]string // last lines of text outside of cuts, the newest first
+	said   bool      // there is text outside of cuts
+	border int       // where the header of Outlook may begin, from 1
+	labels int       // lines in it that begin with a label
+	depth  int       // of div in it
+	checks int       // how often an attribution was looked for
+}
+
+// region is a part of the text in octets.
+type region struct {
+	from, to int
+	silent   bool // a signature: nothing stands for it
+	possible bool // a blockquote of which nothing says that it is a quotation
+}
+
+// open is the element that is being skipped.
+type open struct {
+	name  string // empty if there is none
+	depth int    // how many of its name are open
+	first string // the beginning of its text, until it is known not to announce a forwarded message
+	known bool
+}
+
+// without is s without the cuts.
+func (o *outline) without(s string) string {
+	var b strings.Builder
+	at := 0
+	for i, c := range o.cuts {
+		if c.possible && i+1 != o.loose {
+			continue
+		}
+		b.WriteString(s[at:c.from])
+		if !c.silent {
+			b.WriteString(quoteMark)
+		}
+		at = c.to
+	}
+	b.WriteString(s[at:])
+	return b.String()
+}
+
+func (o *outline) read(s string) {
+	z := html.NewTokenizer(strings.NewReader(s))
+	z.SetMaxBuf(maxToken)
+	for {
+		kind := z.Next()
+		from := o.at
+		o.at += len(z.Raw())
+		switch kind {
+		case html.ErrorToken:
+			o.end(len(s))
+			return
+		case html.TextToken:
+			if !o.text(z.Raw()) {
+				return
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			e := element(z)
+			if o.start(e, from, kind == html.SelfClosingTagToken) {
+				o.cuts = append(o.cuts, region{from: from, to: len(s)})
+				return
+			}
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			if o.close(string(name)) {
+				o.cuts = append(o.cuts, region{from: o.border - 1, to: len(s)})
+				return
+			}
+		}
+	}
+}
+
+// end closes what is open.
+func (o *outline) end(at int) {
+	if o.open.name != "" {
+		o.cuts[len(o.cuts)-1].to = at
+	}
+}
+
+// tag is an element with those of its attributes that tell who made it.
+type tag struct {
+	name, id, class, style, kind, label, marker, cite string
+	signature                                         bool
+}
+
+func element(z *html.Tokenizer) tag {
+	name, more := z.TagName()
+	t := tag{name: string(name)}
+	for n := 0; more && n < 64; n++ {
+		var key, value []byte
+		key, value, more = z.TagAttr()
+		switch string(key) {
+		case "id":
+			t.id = string(value)
+		case "class":
+			t.class = string(value)
+		case "style":
+			t.style = strings.ToLower(string(value))
+		case "type":
+			t.kind = strings.ToLower(string(value))
+		case "name":
+			t.label = string(value)
+		case "cite":
+			t.cite = string(value)
+		case "data-marker":
+			t.marker = string(value)
+		case "data-smartmail":
+			t.signature = t.signature || string(value) == "gmail_signature"
+		}
+	}
+	return t
+}
+
+// start reads a tag that opens an element. It says whether all that follows is a quotation.
+func (o *outline) start(t tag, from int, selfClosing bool) (rest bool) {
+	if o.open.name != "" {
+		if t.name == o.open.name && !selfClosing {
+			o.open.depth++
+		}
+		return false
+	}
+	switch t.name {
+	case "script", "style", "title", "head":
+		o.hidden = t.name
+		return false
+	case "br", "p", "div", "tr", "li", "hr", "table", "blockquote", "pre", "h1", "h2", "h3":
+		o.line()
+	case "body":
+		o.hidden = ""
+	}
+	if o.border > 0 && t.name == "div" {
+		o.depth++
+	}
+	switch {
+	case beginsRest(t):
+		return o.said
+	case selfClosing:
+	case isSignature(t):
+		o.skip(t.name, region{from: from, silent: true})
+	case isQuote(t):
+		o.skip(t.name, region{from: from})
+	case t.name == "blockquote" && !isIndent(t):
+		o.skip(t.name, region{from: from, possible: !o.attributed()})
+		if o.said {
+			o.loose = len(o.cuts)
+		}
+	case t.name == "div" && o.border == 0 && isHeaderBorder(t.style):
+		o.border, o.labels, o.depth = from+1, 0, 1
+	}
+	return false
+}
+
+func (o *outline) skip(name string, r region) {
+	o.open = open{name: name, depth: 1, known: r.silent || name == "blockquote"}
+	o.cuts = append(o.cuts, r)
+}
+
+// close reads a tag that closes an element. It says whether all that follows the border is a quotation.
+func (o *outline) close(name string) (rest bool) {
+	if o.open.name != "" {
+		if name == o.open.name {
+			if o.open.depth--; o.open.depth == 0 {
+				o.cuts[len(o.cuts)-1].to = o.at
+				o.open.name = ""
+			}
+		}
+		return false
+	}
+	switch name {
+	case o.hidden:
+		o.hidden = ""
+	case "p", "div", "tr", "li", "td":
+		o.line()
+	}
+	if o.border > 0 && name == "div" {
+		if o.depth--; o.depth == 0 {
+			if o.labels >= 3 && o.said {
+				return true
+			}
+			o.border = 0
+		}
+	}
+	return false
+}
+
+// text reads text. It says false if a forwarded message begins in a quotation of its own: then nothing is one.
+func (o *outline) text(raw []byte) bool {
+	if o.open.name != "" {
+		if o.open.known {
+			return true
+		}
+		o.open.first = strings.TrimLeft(o.open.first+string(raw[:min(len(raw), 200)]), " \t\r\n")
+		if len(o.open.first) >= 4 {
+			o.open.known = true
+			line, _, _ := strings.Cut(o.open.first, "\n")
+			if isForward(strings.TrimSpace(line)) {
+				o.cuts = o.cuts[:len(o.cuts)-1]
+				return false
+			}
+		}
+		return true
+	}
+	if o.hidden != "" {
+		return true
+	}
+	s := strings.TrimSpace(string(raw[:min(len(raw), attributionOctets)]))
+	if s == "" || s == "&nbsp;" {
+		return true
+	}
+	if o.border == 0 {
+		o.said = true
+	}
+	if len(o.lines[0]) < attributionOctets {
+		o.lines[0] = strings.TrimSpace(o.lines[0] + " " + html.UnescapeString(s))
+	}
+	return true
+}
+
+// line begins a new line of text.
+func (o *outline) line() {
+	if o.lines[0] == "" {
+		return
+	}
+	if i := strings.IndexByte(o.lines[0], ':'); o.border > 0 && i > 0 && i < 40 {
+		o.labels++
+	}
+	copy(o.lines[1:], o.lines[:])
+	o.lines[0] = ""
+}
+
+// attributed says that the last lines introduce a quotation.
+func (o *outline) attributed() bool {
+	if o.checks++; o.checks > 100 {
+		return false
+	}
+	var last []string
+	for i := len(o.lines) - 1; i >= 0; i-- {
+		if o.lines[i] != "" {
+			last = append(last, o.lines[i])
+		}
+	}
+	if len(last) == 0 {
+		return false
+	}
+	m := newMessage(strings.Join(last, "\n"))
+	i := len(m.lines) - 1
+	if m.kinds[i] != own {
+		return false
+	}
+	_, ok := m.attribution(i)
+	return ok
+}
+
+// beginsRest says that with this element the old message begins and goes on to the end of the body.
+func beginsRest(t tag) bool {
+	switch t.id {
+	case "appendonsend", "divRplyFwdMsg", "stopSpelling", "zwchr", "OLK_SRC_BODY_SECTION", "mail-editor-reference-message-container":
+		return true
+	}
+	return t.marker == "__DIVIDER__" || hasClass(t.class, "OutlookMessageHeader")
+}
+
+// isQuote says that an element is how a mail program puts what it quotes.
+func isQuote(t tag) bool {
+	switch t.name {
+	case "blockquote":
+		return t.kind == "cite" || strings.HasPrefix(t.cite, "mid:") || hasClass(t.class, "protonmail_quote") || hasClass(t.class, "tutanota_quote") || hasClass(t.class, "front-blockquote")
+	case "div", "span", "table", "section":
+	default:
+		return false
+	}
+	switch {
+	case t.name == "div" && hasClass(t.class, "gmail_quote"), hasClass(t.class, "yahoo_quoted"), hasClass(t.class, "protonmail_quote"), hasClass(t.class, "tutanota_quote"),
+		hasClass(t.class, "zmail_extra"), hasClass(t.class, "moz-cite-prefix"), hasClass(t.class, "gmail_attr"), hasClass(t.class, "ms-outlook-mobile-reference-message"):
+		return true
+	}
+	return strings.HasPrefix(t.id, "yahoo_quoted") || t.label == "quote" || t.label == "messageReplySection" || t.marker == "__QUOTED_TEXT__"
+}
+
+// isSignature says that an element is how a mail program puts the signature.
+func isSignature(t tag) bool {
+	switch t.name {
+	case "div", "span", "pre", "table":
+		return t.signature || hasClass(t.class, "gmail_signature") || hasClass(t.class, "moz-signature") || hasClass(t.class, "protonmail_signature_block") ||
+			t.id == "Signature" || t.id == "ms-outlook-mobile-signature"
+	}
+	return false
+}
+
+// isIndent says that a blockquote is what people make who indent a paragraph in Gmail and elsewhere.
+func isIndent(t tag) bool {
+	return hasClass(t.class, "gmail_quote") || strings.Contains(strings.ReplaceAll(t.style, " ", ""), "border:none")
+}
+
+// isHeaderBorder knows the line that Outlook since 2007 and Windows Mail draw above the header of the old message.
+func isHeaderBorder(style string) bool {
+	if !strings.Contains(style, "border-top") {
+		return false
+	}
+	return strings.Contains(style, "#b5c4df") || strings.Contains(style, "#e1e1e1") || strings.Contains(style, "rgb(229, 229, 229)") || strings.Contains(style, "rgb(225, 225, 225)") || strings.Contains(style, "rgb(181, 196, 223)")
+}
+
+func hasClass(class, name string) bool {
+	if !strings.Contains(class, name) {
+		return false
+	}
+	for c := range strings.FieldsSeq(class) {
+		if c == name {
+			return true
+		}
+	}
+	return false
+}

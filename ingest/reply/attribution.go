@@ -29,6 +29,9 @@ func (m *message) attribution(i int) (introduction, bool) {
 		spans[n] = span
 		n++
 	}
+	if n == 0 || !mayIntroduce(spans[n-1]) {
+		return introduction{}, false
+	}
 	// One that begins with its date comes before one that begins with a name, for the date may stand a line higher.
 	best, found := 0, unlikely
 	for k := range n {
@@ -51,6 +54,13 @@ func (m *message) attribution(i int) (introduction, bool) {
 		in.words, in.weak = words, false
 	}
 	return in, true
+}
+
+// mayIntroduce says that a text has a word for writing or an address, without which no part of it is an attribution.
+func mayIntroduce(s string) bool {
+	var w words
+	w.read(strings.ToLower(s))
+	return w.verb > 0 || w.addr > 0
 }
 
 // endsAttribution says whether an attribution may end with this line. It is asked of each line.
@@ -149,14 +159,14 @@ func (w *words) read(s string) {
 			w.verb = w.n
 			continue
 		}
-		core := strings.Trim(word, ":,.;()[]<>\"'*_-–—„“”«»：")
+		core, wide := trimMarks(word), isWide(word)
 		if i := strings.IndexByte(core, '('); i > 0 {
 			core = core[:i]
 		}
 		switch {
 		case strings.IndexByte(word, '@') >= 0:
 			w.addr = w.n
-		case len(word) <= 16 && hasDigit(word) || len(word) <= 40 && word[0] >= utf8.RuneSelf && hasDigit(word):
+		case (len(word) <= 16 || wide && len(word) <= 48) && hasDigit(word):
 			w.numbers++
 			if w.digit == 0 {
 				w.digit = w.n
@@ -183,13 +193,56 @@ func (w *words) read(s string) {
 			w.personal = true
 		}
 		after = false
-		if isWriting(core) || core != "" && core[0] >= utf8.RuneSelf && containsWriting(word) {
+		if isWriting(core) || wide && containsWriting(word) {
 			w.verb, after = w.n, true
 			w.personal = isPersonal(before) || isPersonal(name)
 		}
 		before = core
 		w.ends = strings.HasSuffix(strings.TrimRight(word, ":："), ">") && w.addr == w.n
 	}
+}
+
+// isWide says that a word has letters beyond ASCII.
+func isWide(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return true
+		}
+	}
+	return false
+}
+
+// trimMarks takes punctuation off both ends of a word.
+func trimMarks(s string) string {
+	for s != "" {
+		r, n := rune(s[0]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(s)
+		}
+		if !isMark(r) {
+			break
+		}
+		s = s[n:]
+	}
+	for s != "" {
+		r, n := rune(s[len(s)-1]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeLastRuneInString(s)
+		}
+		if !isMark(r) {
+			break
+		}
+		s = s[:len(s)-n]
+	}
+	return s
+}
+
+func isMark(r rune) bool {
+	switch r {
+	case ':', ',', '.', ';', '(', ')', '[', ']', '<', '>', '"', '\'', '*', '_', '-', '–', '—', '„', '“', '”', '«', '»', '：', '，', '、':
+		return true
+	}
+	return false
 }
 
 func hasDigit(s string) bool {
@@ -224,7 +277,7 @@ func isYear(s string) bool {
 	if strings.Contains(s, "年") || strings.Contains(s, "년") {
 		return true
 	}
-	return isDigit(s[0]) && strings.Count(s, ".")+strings.Count(s, "/")+strings.Count(s, "-") == 2
+	return s != "" && isDigit(s[0]) && strings.Count(s, ".")+strings.Count(s, "/")+strings.Count(s, "-") == 2
 }
 
 // beginsWithOpener says that a text begins as attributions do, with a capital, and has a number soon.

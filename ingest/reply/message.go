@@ -305,6 +305,7 @@ const (
 // own joins the sender's lines.
 func (m *message) own(cut bool) string {
 	var b strings.Builder
+	delimiters := m.delimiters
 	for i := 0; i < len(m.lines); {
 		if m.kinds[i] == quoted || m.kinds[i] == gone {
 			i++
@@ -315,8 +316,8 @@ func (m *message) own(cut bool) string {
 			i++
 		}
 		passage := passage{lines: m.lines[from:i]}
-		for _, d := range m.delimiters {
-			if d >= from && d < i {
+		for ; len(delimiters) > 0 && delimiters[0] < i; delimiters = delimiters[1:] {
+			if d := delimiters[0]; d >= from {
 				passage.delimiter = d - from + 1
 			}
 		}

@@ -16,6 +16,7 @@ func (m *message) attribution(i int) (introduction, bool) {
 	if !endsAttribution(m.lines[i]) {
 		return introduction{}, false
 	}
+	m.checks++
 	var spans [attributionLines]string // from line i-n up to line i
 	n := 0
 	for j := i; n < attributionLines && j >= 0 && m.kinds[j] == own; j-- {

@@ -16,6 +16,7 @@ func (m *message) headerBlock(i int) (introduction, bool) {
 	if first == fieldNone {
 		return introduction{}, false
 	}
+	m.checks++
 	var seen [fieldCount]bool
 	var address, clock bool
 	end, strange := i, 0

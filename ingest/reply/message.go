@@ -5,6 +5,13 @@ import (
 	"unicode/utf8"
 )
 
+// A text is read in at most so many lines: what follows counts as part of the last one. It is asked so often whether
+// lines introduce a quotation. No mail that people read comes near, and both keep memory and time small.
+const (
+	maxLines  = 1 << 16
+	maxChecks = 1000
+)
+
 // Text gives what the sender wrote anew in plain text: without quotation, the line that introduces it, and signature.
 // Lines have no white space at their ends, and what stood between two quotations is divided by an empty line. It is
 // never empty where text is not blank: what is a signature alone is kept, and if everything is quotation, text itself
@@ -54,12 +61,19 @@ type message struct {
 	delimiters []int
 	quotes     int  // how many lines begin with ">"
 	introduced bool // a quotation was introduced
+	checks     int  // how often a line was asked whether it introduces one, and looked as if it might
 }
 
 func newMessage(text string) *message {
-	n := strings.Count(text, "\n") + 1
+	n := min(strings.Count(text, "\n")+1, maxLines)
 	m := &message{lines: make([]string, 0, n), kinds: make([]kind, 0, n)}
-	for line := range strings.SplitSeq(text, "\n") {
+	for more := true; more; {
+		line := text
+		if len(m.lines)+1 < maxLines {
+			line, text, more = strings.Cut(text, "\n")
+		} else {
+			more = false
+		}
 		trimmed := trimRight(line)
 		k := own
 		switch {
@@ -241,6 +255,9 @@ type introduction struct {
 func (m *message) introduction(i int) (introduction, bool) {
 	if isOriginal(m.lines[i]) {
 		return introduction{from: i, to: i + 1}, true
+	}
+	if m.checks > maxChecks {
+		return introduction{}, false
 	}
 	if in, ok := m.headerBlock(i); ok {
 		return in, true

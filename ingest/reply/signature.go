@@ -117,7 +117,7 @@ func isProse(line string) bool {
 	if len(line) < 20 {
 		return false
 	}
-	if utf8.RuneCountInString(line) > 90 {
+	if len(line) > 400 || utf8.RuneCountInString(line) > 90 {
 		return true
 	}
 	switch line[len(line)-1] {

@@ -91,7 +91,7 @@ func House() Table {
 			"golang.org/x/net/html":                  {"ingest/reply"},
 			"golang.org/x/net/idna":                  {"control", "ingest/dial"},
 			"golang.org/x/sync":                      {"cmd/mailintake", "ingest/poll", "ingest/relay", "internal/bench"},
-			"golang.org/x/text":                      {"ingest/dial", "ingest/imap", "ingest/mime"},
+			"golang.org/x/text":                      {"ingest/dial", "ingest/imap", "ingest/language", "ingest/mime"},
 
 			"github.com/google/go-cmp": nil,
 			"go.uber.org/goleak":       nil,

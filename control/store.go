@@ -98,7 +98,10 @@ type Settings struct {
 	InitialSync     ingest.InitialSync
 	SyncSince       time.Time // set if and only if InitialSync is SyncSince
 	Settlement      ingest.Settlement
-	MaxMessageBytes int64 // 64 KiB to 1 GiB
+	MaxMessageBytes int64    // 64 KiB to 1 GiB
+	Aliases         []string // further addresses that reach the mailbox, each as EmailAddress
+	FallbackCharset string   // of mail that declares none; empty: the parser's default
+	AuthservIDs     []string // whose Authentication-Results are believed, RFC 8601 §2.2
 }
 
 // NewChannel is a channel to be created.
@@ -160,7 +163,12 @@ type Message struct {
 	Size     int64 // octets of the raw message
 	SHA256   ingest.Digest
 	Preview  string      // the first characters of the text, on one line
-	Mail     ingest.Mail // Text is set only where the text was asked for
+	Mail     ingest.Mail // Text and ReplyText are set only where the text was asked for
+	Parser   int         // version of the parser that made Mail
+	// Thread has what is known by now of the message that this one answers, and otherwise what was known when it was
+	// stored. It is zero for messages that an older parser read.
+	Thread   ingest.Thread
+	Siblings []string // messages of other channels of the tenant with the same fingerprint, at most ingest.MaxSiblings names
 }
 
 // Name is the resource name, tenants/{tenant}/emailChannels/{channel}/messages/{message}.
@@ -168,15 +176,18 @@ func (m *Message) Name() string { return MessageName(m.Tenant, m.Channel, m.ID) 
 
 // MessageQuery selects a page of messages.
 type MessageQuery struct {
-	Tenant     string
-	Channel    string
-	Since      time.Time // Received at or after; zero does not limit
-	Until      time.Time // Received before; zero does not limit
-	MessageID  string    // Message-ID header without angle brackets, exact; empty does not limit
-	Descending bool      // newest sequence first
-	After      int64     // sequence of the last message of the page before, exclusive; 0: from the start
-	Limit      int       // at least 1
-	Text       bool      // fill in Mail.Text
+	Tenant    string
+	Channel   string
+	Since     time.Time // Received at or after; zero does not limit
+	Until     time.Time // Received before; zero does not limit
+	MessageID string    // Message-ID header without angle brackets, exact; empty does not limit
+	// Thread is the id of a thread; empty does not limit. That of a thread which was merged into another one finds the other.
+	Thread     string
+	Class      ingest.Class // empty does not limit
+	Descending bool         // newest sequence first
+	After      int64        // sequence of the last message of the page before, exclusive; 0: from the start
+	Limit      int          // at least 1
+	Text       bool         // fill in Mail.Text
 }
 
 // ReplayQuery selects a page of replays.

@@ -76,17 +76,22 @@ type Mailbox struct {
 type Channel struct {
 	ID       ChannelID
 	Tenant   string
-	Channel  string // the last segment of the name
-	Address  string // the customer-facing address
-	Script   string // opaque, copied into events
-	Revision int64  // rises with every change and every request to visit now
+	Channel  string   // the last segment of the name
+	Address  string   // the customer-facing address
+	Aliases  []string // further addresses that reach the mailbox
+	Script   string   // opaque, copied into events
+	Revision int64    // rises with every change and every request to visit now
 	Enabled  bool
 	Mailbox  Mailbox
-	Cursor   Cursor
-	Started  time.Time // when the initial sync was decided; zero while it goes on
-	Baseline time.Time // when the channel first began; zero before its first visit
-	Epoch    int64
-	Health   Health
+	// FallbackCharset is that of mail which declares none; empty means the parser's default.
+	FallbackCharset string
+	// AuthservIDs are those whose Authentication-Results fields are believed, RFC 8601 §2.2.
+	AuthservIDs []string
+	Cursor      Cursor
+	Started     time.Time // when the initial sync was decided; zero while it goes on
+	Baseline    time.Time // when the channel first began; zero before its first visit
+	Epoch       int64
+	Health      Health
 	// Fetches are replays of kind fetch that wait for the channel's owner.
 	Fetches []Fetch
 	// BadCredential is set, with the reason, when the stored credential cannot be unsealed.

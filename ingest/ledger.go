@@ -83,8 +83,16 @@ type Committed struct {
 	ID       MessageID // zero unless the item is Stored
 	Sequence int64     // of the event; dense per channel from 1
 	At       time.Time // the database's clock
-	Item     *Item
+	// Item is the caller's item, or a copy of it whose Mail has the AutoReply that the commit decided.
+	Item   *Item
+	Thread Thread // zero unless the item is Stored
+	// Siblings are the names of messages of other channels of the tenant with the same fingerprint that were stored
+	// before, at most MaxSiblings.
+	Siblings []string
 }
+
+// MaxSiblings is how many siblings of a message are named.
+const MaxSiblings = 20
 
 // Batch is what one transaction writes: all of it or nothing.
 type Batch struct {

@@ -17,6 +17,7 @@ import (
 const pollSQL = `select c.channel_id, c.tenant, c.channel, c.email_address, c.script, c.enabled, c.revision + c.wake,
   c.protocol, c.host, c.port, c.starttls, c.tls_server_name, c.tls_ca_pem, c.username, c.password, c.folder,
   c.poll_interval, c.initial_sync, c.initial_sync_time, c.settlement, c.max_message_bytes,
+  c.aliases, c.fallback_charset, c.authserv_ids,
   s.epoch, s.folder, s.uid_validity, s.floor_uid, s.last_uid, s.started, s.baseline,
   h.state, h.reason, h.server_text, h.hint, h.detail, h.since, h.failures, h.auth_failures, h.last_attempt, h.last_success, h.next_attempt, h.backlog,
   (select coalesce(jsonb_agg(jsonb_build_object('id', r.replay_id, 'dry_run', r.dry_run, 'first_uid', r.first_uid, 'last_uid', r.last_uid,
@@ -66,12 +67,14 @@ func (s *Store) scanPolled(row pgx.CollectableRow) (*ingest.Channel, error) {
 	err := row.Scan(&c.ID, &c.Tenant, &c.Channel, &c.Address, &c.Script, &c.Enabled, &c.Revision,
 		&m.Protocol, &m.Host, &m.Port, &m.StartTLS, &m.TLSServerName, &caPEM, &m.Username, &password, &m.Folder,
 		&m.PollInterval, &m.InitialSync, &syncSince, &m.Settlement, &m.MaxMessageBytes,
+		&c.Aliases, &c.FallbackCharset, &c.AuthservIDs,
 		&c.Epoch, &cur.Folder, &validity, &floor, &last, &started, &baseline,
 		&h.State, &h.Reason, &h.ServerText, &h.Hint, &h.Detail, &h.Since, &h.Failures, &h.AuthFailures, &lastAttempt, &lastSuccess, &nextAttempt, &h.Backlog,
 		&fetches)
 	if err != nil {
 		return nil, err
 	}
+	c.Aliases, c.AuthservIDs = orNil(c.Aliases), orNil(c.AuthservIDs)
 	cur.UIDValidity, cur.Floor, cur.LastUID = uint32(validity), uint32(floor), uint32(last)
 	m.SyncSince, c.Started, c.Baseline = timeOf(syncSince), timeOf(started), timeOf(baseline)
 	h.LastAttempt, h.LastSuccess, h.NextAttempt = timeOf(lastAttempt), timeOf(lastSuccess), timeOf(nextAttempt)

@@ -35,6 +35,9 @@ func TestPolledHasAllThatAVisitNeeds(t *testing.T) {
 	if m.Port != 1110 || !m.SyncSince.Equal(set.SyncSince) || m.TLSRoots == nil || m.PollInterval != set.PollInterval || m.Settlement != ingest.SettleDelete || chs[0].Script != "scripts/7" {
 		t.Errorf("got %+v", m)
 	}
+	if diff := cmp.Diff([][]string{set.Aliases, {set.FallbackCharset}, set.AuthservIDs}, [][]string{chs[0].Aliases, {chs[0].FallbackCharset}, chs[0].AuthservIDs}); diff != "" {
+		t.Errorf("what the parser is told (-want +got):\n%s", diff)
+	}
 	if chs[0].Revision <= b.polled.Revision {
 		t.Errorf("revision %d after a change of %d", chs[0].Revision, b.polled.Revision)
 	}
@@ -94,7 +97,7 @@ func TestPolledBringsFetches(t *testing.T) {
 		t.Fatalf("got %v, %v", wanted, err)
 	}
 	got, err := b.Replay(t.Context(), "acme", one.ID)
-	if err != nil || got.Progress != p || got.State != ingest.ReplayRunning || !got.Ended.IsZero() {
+	if err != nil || !cmp.Equal(got.Progress, p) || got.State != ingest.ReplayRunning || !got.Ended.IsZero() {
 		t.Errorf("under way: got %+v, %v", got, err)
 	}
 	if wanted, err := b.SaveFetch(t.Context(), one.ID, p, true, ""); err != nil || !wanted {
@@ -112,7 +115,7 @@ func TestPolledBringsFetches(t *testing.T) {
 	if wanted, err := b.SaveFetch(t.Context(), two.ID, p, true, ""); err != nil || wanted {
 		t.Errorf("after cancel: got %v, %v, want no longer wanted", wanted, err)
 	}
-	if got, err := b.Replay(t.Context(), "acme", two.ID); err != nil || got.State != ingest.ReplayCancelled || got.Progress != (ingest.Progress{}) {
+	if got, err := b.Replay(t.Context(), "acme", two.ID); err != nil || got.State != ingest.ReplayCancelled || !cmp.Equal(got.Progress, ingest.Progress{}) {
 		t.Errorf("cancelled: got %+v, %v, want it untouched", got, err)
 	}
 	b.Exec(`update replay set state = 2 where replay_id::text = $1`, queued.ID)

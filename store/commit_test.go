@@ -52,14 +52,20 @@ type bench struct {
 func setup(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{DB: storetest.New(t)}
-	b.channel = newChannel(t, b.DB, "support")
-	b.own = claim(t, b.DB, b.channel.ID)
-	chs, err := b.Polled(t.Context(), b.own.Replica, []ingest.ChannelID{b.channel.ID})
+	b.channel, b.own, b.polled = owned(t, b.DB, "support")
+	return b
+}
+
+// owned makes a channel that one replica owns.
+func owned(t testing.TB, db *storetest.DB, id string) (control.Channel, ingest.Ownership, *ingest.Channel) {
+	t.Helper()
+	ch := newChannel(t, db, id)
+	own := claim(t, db, ch.ID)
+	chs, err := db.Polled(t.Context(), own.Replica, []ingest.ChannelID{ch.ID})
 	if err != nil || len(chs) != 1 {
 		t.Fatalf("Polled: got %d channels, error %v", len(chs), err)
 	}
-	b.polled = chs[0]
-	return b
+	return ch, own, chs[0]
 }
 
 func settings() control.Settings {
@@ -67,7 +73,7 @@ func settings() control.Settings {
 		Protocol: ingest.IMAPS, Host: "imap.example.com", StartTLS: true, Username: "support", PollInterval: 60e9, MaxMessageBytes: 40 << 20}
 }
 
-func newChannel(t *testing.T, db *storetest.DB, id string) control.Channel {
+func newChannel(t testing.TB, db *storetest.DB, id string) control.Channel {
 	t.Helper()
 	c, err := db.CreateChannel(t.Context(), control.NewChannel{Tenant: "acme", Channel: id, Settings: settings(), Password: ingest.NewSecret("pässword")},
 		control.Audit{Actor: "test", Action: "channel.create", Resource: control.ChannelName("acme", id)})
@@ -78,7 +84,7 @@ func newChannel(t *testing.T, db *storetest.DB, id string) control.Channel {
 }
 
 // claim makes a new replica the owner of a channel, as a take-over does.
-func claim(t *testing.T, db *storetest.DB, ch ingest.ChannelID) ingest.Ownership {
+func claim(t testing.TB, db *storetest.DB, ch ingest.ChannelID) ingest.Ownership {
 	t.Helper()
 	db.Exec(`delete from replica`)
 	db.Exec(`insert into replica (replica_id, capacity, host, polls, relays) values (gen_random_uuid(), 100, 'test', true, true)`)
@@ -87,7 +93,7 @@ func claim(t *testing.T, db *storetest.DB, ch ingest.ChannelID) ingest.Ownership
 	return ingest.Ownership{Channel: ch, Replica: replicaID(t, db), Epoch: epoch}
 }
 
-func replicaID(t *testing.T, db *storetest.DB) ingest.ReplicaID {
+func replicaID(t testing.TB, db *storetest.DB) ingest.ReplicaID {
 	t.Helper()
 	hi := db.Int(`select ('x' || left(replace(replica_id::text, '-', ''), 16))::bit(64)::bigint from replica`)
 	lo := db.Int(`select ('x' || right(replace(replica_id::text, '-', ''), 16))::bit(64)::bigint from replica`)

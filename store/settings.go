@@ -55,14 +55,33 @@ func settingsArgs(s control.Settings) pgx.NamedArgs {
 	return pgx.NamedArgs{"display_name": s.DisplayName, "email_address": s.EmailAddress, "enabled": s.Enabled, "description": s.Description,
 		"labels": string(labels), "script": s.Script, "protocol": s.Protocol, "host": s.Host, "port": s.Port, "starttls": s.StartTLS,
 		"tls_server_name": s.TLSServerName, "tls_ca_pem": s.TLSCAPEM, "username": s.Username, "folder": s.Folder, "poll_interval": s.PollInterval,
-		"initial_sync": s.InitialSync, "initial_sync_time": timeOrNull(s.SyncSince), "settlement": s.Settlement, "max_message_bytes": s.MaxMessageBytes}
+		"initial_sync": s.InitialSync, "initial_sync_time": timeOrNull(s.SyncSince), "settlement": s.Settlement, "max_message_bytes": s.MaxMessageBytes,
+		"aliases": orEmpty(s.Aliases), "fallback_charset": s.FallbackCharset, "authserv_ids": orEmpty(s.AuthservIDs)}
+}
+
+// orEmpty is the array of a list; a nil slice would be NULL.
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// orNil is the list of an array: nil if it is empty.
+func orNil(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 const createSQL = `with c as (
   insert into channel (tenant, channel, display_name, email_address, enabled, description, labels, script, protocol, host, port, starttls,
-    tls_server_name, tls_ca_pem, username, password, folder, poll_interval, initial_sync, initial_sync_time, settlement, max_message_bytes)
+    tls_server_name, tls_ca_pem, username, password, folder, poll_interval, initial_sync, initial_sync_time, settlement, max_message_bytes,
+    aliases, fallback_charset, authserv_ids)
   values (@tenant, @channel, @display_name, @email_address, @enabled, @description, @labels::jsonb, @script, @protocol, @host, @port, @starttls,
-    @tls_server_name, @tls_ca_pem, @username, @password, @folder, @poll_interval, @initial_sync, @initial_sync_time, @settlement, @max_message_bytes)
+    @tls_server_name, @tls_ca_pem, @username, @password, @folder, @poll_interval, @initial_sync, @initial_sync_time, @settlement, @max_message_bytes,
+    @aliases, @fallback_charset, @authserv_ids)
   returning channel_id),
 s as (insert into channel_state (channel_id) select channel_id from c)
 insert into channel_status (channel_id, state) select channel_id, @pending from c`
@@ -101,7 +120,7 @@ func (s *Store) sealPassword(resource string, p ingest.Secret) ([]byte, error) {
 
 const channelSQL = `select c.channel_id, c.uid::text, c.tenant, c.channel, c.display_name, c.email_address, c.enabled, c.description, c.labels, c.script,
   c.protocol, c.host, c.port, c.starttls, c.tls_server_name, c.tls_ca_pem, c.username, c.password is not null, c.folder, c.poll_interval,
-  c.initial_sync, c.initial_sync_time, c.settlement, c.max_message_bytes, c.revision, c.create_time, c.update_time, c.delete_time,
+  c.initial_sync, c.initial_sync_time, c.settlement, c.max_message_bytes, c.aliases, c.fallback_charset, c.authserv_ids, c.revision, c.create_time, c.update_time, c.delete_time,
   s.folder, s.uid_validity, s.floor_uid, s.last_uid, s.started, coalesce(s.owner::text, ''), s.next_seq,
   case when c.enabled and c.delete_time is null then h.state else @disabled end, h.reason, h.server_text, h.hint, h.detail, h.since,
   h.failures, h.auth_failures, h.last_attempt, h.last_success, h.next_attempt, h.backlog, h.visit,
@@ -116,7 +135,7 @@ func scanChannel(row pgx.CollectableRow) (c control.Channel, err error) {
 	var labels, visit []byte
 	err = row.Scan(&c.ID, &c.UID, &c.Tenant, &c.Channel, &st.DisplayName, &st.EmailAddress, &st.Enabled, &st.Description, &labels, &st.Script,
 		&st.Protocol, &st.Host, &st.Port, &st.StartTLS, &st.TLSServerName, &st.TLSCAPEM, &st.Username, &c.PasswordSet, &st.Folder, &st.PollInterval,
-		&st.InitialSync, &syncSince, &st.Settlement, &st.MaxMessageBytes, &c.Revision, &c.Created, &c.Updated, &deleted,
+		&st.InitialSync, &syncSince, &st.Settlement, &st.MaxMessageBytes, &st.Aliases, &st.FallbackCharset, &st.AuthservIDs, &c.Revision, &c.Created, &c.Updated, &deleted,
 		&c.Cursor.Folder, &validity, &floor, &last, &started, &c.Owner, &c.NextSequence,
 		&h.State, &h.Reason, &h.ServerText, &h.Hint, &h.Detail, &h.Since,
 		&h.Failures, &h.AuthFailures, &lastAttempt, &lastSuccess, &nextAttempt, &h.Backlog, &visit, &c.Deferred, &c.Quarantined)
@@ -124,6 +143,7 @@ func scanChannel(row pgx.CollectableRow) (c control.Channel, err error) {
 		return c, err
 	}
 	c.Cursor.UIDValidity, c.Cursor.Floor, c.Cursor.LastUID = uint32(validity), uint32(floor), uint32(last)
+	st.Aliases, st.AuthservIDs = orNil(st.Aliases), orNil(st.AuthservIDs)
 	st.SyncSince, c.Deleted, c.Started = timeOf(syncSince), timeOf(deleted), timeOf(started)
 	h.LastAttempt, h.LastSuccess, h.NextAttempt = timeOf(lastAttempt), timeOf(lastSuccess), timeOf(nextAttempt)
 	return c, errors.Join(json.Unmarshal(labels, &st.Labels), json.Unmarshal(visit, &h.Visit))
@@ -183,6 +203,7 @@ c as (
     password = case when @keep_password then channel.password else @password end,
     folder = @folder, poll_interval = @poll_interval, initial_sync = @initial_sync, initial_sync_time = @initial_sync_time,
     settlement = @settlement, max_message_bytes = @max_message_bytes,
+    aliases = @aliases, fallback_charset = @fallback_charset, authserv_ids = @authserv_ids,
     revision = channel.revision + 1, changed_at = now(), update_time = now()
   from old where channel.channel_id = old.channel_id
   returning channel.channel_id,

@@ -24,7 +24,8 @@ func full() control.Settings {
 	return control.Settings{DisplayName: "Ünïcode ✉", EmailAddress: "a@example.com", Enabled: true, Description: "line\nline",
 		Labels: map[string]string{"k": "v", "empty": ""}, Script: "scripts/7", Protocol: ingest.POP3, Host: "pop.example.com", Port: 1110, StartTLS: true,
 		TLSServerName: "mail.example.com", TLSCAPEM: "pem", Username: `dom\user`, Folder: "INBOX/Ä", PollInterval: 12345 * time.Millisecond,
-		InitialSync: ingest.SyncSince, SyncSince: time.Date(2026, 1, 2, 3, 4, 5, 678900000, time.UTC), Settlement: ingest.SettleDelete, MaxMessageBytes: 1 << 30}
+		InitialSync: ingest.SyncSince, SyncSince: time.Date(2026, 1, 2, 3, 4, 5, 678900000, time.UTC), Settlement: ingest.SettleDelete, MaxMessageBytes: 1 << 30,
+		Aliases: []string{"b@example.com", "ä@example.com"}, FallbackCharset: "iso-8859-15", AuthservIDs: []string{"mx.example.com"}}
 }
 
 func TestCreateChannel(t *testing.T) {

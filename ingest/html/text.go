@@ -8,393 +8,477 @@ import (
 	"unicode/utf8"
 )
 
-// Text renders HTML as plain text of at most limit octets, in one pass: tags go, blocks begin lines, lists
-// get dashes, links keep their address, scripts, styles and comments are dropped. It understands broken HTML as far as
-// a mail needs it and does not build a tree.
+// Text renders HTML as plain text of at most limit octets with LF line ends and without white space around it. What a
+// reader sees in a browser is there, in its order: links with their address, lists with their marks, tables of data
+// with a row to a line, quotations behind "> ". What a reader does not see is left out, and so are pictures but for
+// their description. The text is not wrapped, and no character of it is markup. cut says that there was more.
 func Text(s string, limit int) (text string, cut bool) {
-	r := htmlReader{s: strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", ""), limit: limit}
-	r.run()
-	text = strings.TrimSpace(r.out.String())
-	if len(text) > limit {
-		return shorten(text, limit), true
+	t := &plainText{limit: limit, want: -1}
+	walk(s, t)
+	out := bytes.TrimSpace(t.out)
+	if len(out) > limit {
+		return strings.TrimSpace(shorten(string(out), limit)), true
 	}
-	return text, r.cut
+	return string(out), t.cut
 }
 
-type htmlReader struct {
-	s     string
+const (
+	maxIndent = 40 // octets in front of a line
+	maxLink   = 2000
+	ruler     = "________________________________"
+)
+
+// plainText is the sink that lays out text.
+type plainText struct {
+	out   []byte
 	limit int
 	cut   bool
-	out   strings.Builder
 
-	lines int  // line ends at the end of out, at most 2; 2 at the beginning
-	space bool // white space waits for the next word
-	pre   int  // depth of pre
-	href  string
+	want   int  // line ends that the next word needs before it, at most 2; -1 at the beginning
+	space  bool // white space waits for the next word
+	joiner rune // a character that joins letters waits for the next one
+	filled bool // the line holds a space that does not break, and nothing else: it is a blank line
+	indent string
+	marker string // what the next line begins with instead of its indent, the mark of a list; empty if nothing
 
-	// There is no end of these in the rest.
-	noComment, noDouble, noSingle bool
-	noClose                       map[string]bool
-	from                          int // where in out the text of the current link begins
+	now   place
+	outer []place
+	sheet stylesheet[appearance]
+	// The last address that was written behind a picture.
+	pictured string
 }
 
-// The elements that are dropped with what they hold.
-func isHidden(name string) bool {
-	switch name {
-	case "script", "style", "head", "title", "template", "noscript", "svg", "math", "object", "select", "textarea":
-		return true
+// place is where the text stands.
+type place struct {
+	indent    string
+	kept      bool // white space is kept
+	invisible bool
+	zero      bool // the font has no size
+	list      *list
+	table     *table
+	href      string // of the link that began at from
+	from      int
+}
+
+type list struct {
+	ordered bool
+	next    int
+	letters bool
+}
+
+// tag is what the text needs to know of an element.
+type tag struct {
+	appearance
+	href           string
+	text           string // what stands for the element itself
+	start          int    // number of a list or of its item
+	ordered        bool
+	letters        bool
+	cite           bool
+	hints          hints // of a table
+	span           int   // columns of a cell
+	breaks         int   // line ends around it
+	numbered, tiny bool
+}
+
+func (t *plainText) full() bool {
+	if len(t.out) > t.limit {
+		t.cut = true
 	}
-	return false
+	return t.cut
 }
 
-// breaks is how many line ends stand before and after an element.
+func (t *plainText) rawText(name, s string) {
+	switch name {
+	case "style":
+		t.sheet.read(s, appearanceOf, appearance.over)
+	case "textarea":
+		t.text(s)
+	case "xmp", "plaintext":
+		t.keep(s)
+	}
+}
+
+// look reads what matters of a start tag.
+func (t *plainText) look(z *scanner) (e tag, hidden bool) {
+	t.sheet.each(z, func(a appearance) { e.appearance = e.over(a) })
+	if z.name == "p" && strings.HasPrefix(z.get("class"), "Mso") && e.before == sizeUnset && e.after == sizeUnset {
+		e.before, e.after = sizeZero, sizeZero // QUIRK: Outlook, whose style sheet is often lost on the way
+	}
+	if style := z.get("style"); style != "" {
+		e.appearance = e.over(appearanceOf(declarations(style)))
+	}
+	hidden = e.isHidden() || z.has("hidden") || z.name == "dialog" && !z.has("open")
+	e.breaks = breaks(plain(z.name))
+	switch e.display {
+	case displayInline:
+		e.breaks = 0
+	case displayBlock:
+		e.breaks = max(e.breaks, 1)
+	}
+	switch z.name {
+	case "p":
+		if e.before == sizeZero && e.after == sizeZero {
+			e.breaks = min(e.breaks, 1)
+		}
+	case "a":
+		e.href = oneLine(shorten(z.get("href"), maxLink))
+	case "img", "image":
+		e.text = description(z)
+	case "ul", "ol":
+		e.ordered = z.name == "ol"
+		e.start, _ = number(z.get("start"), 1)
+		kind := z.get("type")
+		e.letters = kind == "a" || kind == "A"
+	case "li":
+		e.start, e.numbered = number(z.get("value"), 0)
+	case "blockquote":
+		e.cite = e.border != sizeZero || lower(z.get("type")) == "cite" || z.has("cite")
+	case "table":
+		e.hints = hintsOf(z)
+	case "td", "th":
+		e.span, _ = number(z.get("colspan"), 1)
+	}
+	return e, hidden
+}
+
+// description is what stands for a picture.
+func description(z *scanner) string {
+	alt := oneLine(shorten(z.get("alt"), maxLink))
+	w, wide := number(z.get("width"), 0)
+	h, high := number(z.get("height"), 0)
+	if alt == "" || wide && w <= 1 || high && h <= 1 {
+		return ""
+	}
+	if strings.IndexFunc(alt, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) < 0 {
+		return alt // an emoji
+	}
+	return "[" + alt + "]"
+}
+
+// number reads a small number.
+func number(s string, otherwise int) (n int, ok bool) {
+	s = strings.TrimSpace(s)
+	i := 0
+	for i < len(s) && i < 9 && isDigit(s[i]) {
+		n = 10*n + int(s[i]-'0')
+		i++
+	}
+	if i == 0 {
+		return otherwise, false
+	}
+	return n, true
+}
+
+// breaks is how many line ends stand around an element.
 func breaks(name string) int {
 	switch name {
-	case "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "dl", "table", "pre", "hr", "address", "figure":
+	case "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "dl", "pre", "hr", "xmp":
 		return 2
-	case "div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "main", "nav", "aside", "form",
-		"fieldset", "center", "body", "html", "caption", "thead", "tbody", "tfoot":
+	case "div", "li", "dt", "dd", "center", "table", "tr", "caption":
 		return 1
 	}
 	return 0
 }
 
-func (r *htmlReader) run() {
-	r.lines = 2
-	for s := r.s; s != ""; {
-		if r.out.Len() > r.limit {
-			r.cut = true
-			return
-		}
-		i := strings.IndexByte(s, '<')
-		if i < 0 {
-			r.text(s)
-			break
-		}
-		if i > 0 {
-			r.text(s[:i])
-			s = s[i:]
-		}
-		n := r.markupLength(s)
-		if n == 0 {
-			r.text("<")
-			s = s[1:]
-			continue
-		}
-		name, closing := tagName(s[:n])
-		tag := s[:n]
-		s = s[n:]
-		if name == "" {
-			continue // a comment or a declaration
-		}
-		if !closing && isHidden(name) && !strings.HasSuffix(tag, "/>") {
-			// Without an end only scripts and styles swallow the rest; a head that is not closed holds the body.
-			end := -1
-			if !r.noClose[name] {
-				end = closeTag(s, name)
-			}
-			if end < 0 {
-				if r.noClose == nil {
-					r.noClose = make(map[string]bool)
-				}
-				r.noClose[name] = true
-				if name == "script" || name == "style" {
-					return
-				}
-				continue
-			}
-			s = s[end:]
-			continue
-		}
-		r.tag(name, tag, closing)
+func (t *plainText) open(e *element[tag]) {
+	d := &e.data
+	if d.breaks == 0 && e.name == "tr" {
+		d.breaks = 1 // of a row that the walker added
 	}
-	r.endLink()
-}
-
-// markupLength is the length of the tag, comment or declaration that s begins with, 0 if it is none. What it looked for
-// in vain up to the end of the text is not looked for again: that keeps the whole pass linear.
-func (r *htmlReader) markupLength(s string) int {
-	if len(s) < 2 {
-		return 0
+	nested := (e.name == "ul" || e.name == "ol") && t.now.list != nil
+	if nested {
+		d.breaks = min(d.breaks, 1)
 	}
-	c := s[1]
-	if strings.HasPrefix(s, "<!--") && !r.noComment {
-		if i := strings.Index(s[4:], "-->"); i >= 0 {
-			return 4 + i + 3
+	t.newline(d.breaks)
+	t.outer = append(t.outer, t.now)
+	now := &t.now
+	now.href = ""
+	switch d.size {
+	case sizeZero:
+		now.zero = true
+	case sizeSome:
+		now.zero = false
+	}
+	if d.visibility != sizeUnset {
+		now.invisible = d.visibility == sizeZero
+	}
+	if d.space != spaceUnset {
+		now.kept = d.space == spaceKept
+	}
+	switch e.name {
+	case "pre":
+		now.kept = d.space != spaceNormal
+	case "a":
+		now.href, now.from = d.href, len(t.out)
+	case "q":
+		t.write("“")
+	case "rt":
+		t.write("(")
+	case "ul", "ol":
+		now.list = &list{ordered: d.ordered, next: d.start, letters: d.letters}
+	case "li":
+		t.openItem(d)
+	case "dd":
+		t.setIndent("    ")
+	case "blockquote":
+		if d.cite {
+			t.setIndent("> ")
+		} else {
+			t.setIndent("    ")
 		}
-		r.noComment = true
-	}
-	if c == '!' || c == '?' {
-		if i := strings.IndexByte(s, '>'); i >= 0 {
-			return i + 1
+	case "table":
+		if now.table != nil {
+			now.table.nests()
 		}
-		return len(s)
-	}
-	if !isLetter(c) && !(c == '/' && len(s) > 2 && isLetter(s[2])) {
-		return 0
-	}
-	// A tag ends at the first > outside quotes. Quotes count only behind an equals sign.
-	equals := false
-	for i := 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '>':
-			return i + 1
-		case c == '<' && !equals:
-			return i // the tag was never ended
-		case c == '"' && equals && !r.noDouble, c == '\'' && equals && !r.noSingle:
-			n := strings.IndexByte(s[i+1:], c)
-			if n >= 0 {
-				i += n + 1
-			} else if c == '"' {
-				r.noDouble = true
-			} else {
-				r.noSingle = true
-			}
-			equals = false
-		case c == '=':
-			equals = true
-		case c != ' ' && c != '\t' && c != '\r' && c != '\n':
-			equals = false
+		now.table, now.list = &table{hints: d.hints}, nil
+	case "tr":
+		if now.table != nil {
+			now.table.openRow(t)
 		}
-	}
-	return len(s)
-}
-
-func tagName(tag string) (name string, closing bool) {
-	i := 1
-	if i < len(tag) && tag[i] == '/' {
-		closing = true
-		i++
-	}
-	j := i
-	for j < len(tag) && j-i < 20 && (isLetter(tag[j]) || isDigit(tag[j])) {
-		j++
-	}
-	return strings.ToLower(tag[i:j]), closing
-}
-
-// closeTag is where what follows the closing tag of an element begins, -1 if there is none.
-func closeTag(s, name string) int {
-	for at := 0; ; {
-		i := strings.Index(s[at:], "</")
-		if i < 0 {
-			return -1
+	case "td", "th":
+		t.space = t.space || t.want == 0
+		if now.table != nil {
+			now.table.openCell(t, e.name == "th", d.span)
 		}
-		at += i
-		if rest := s[at+2:]; len(rest) >= len(name) && strings.EqualFold(rest[:len(name)], name) {
-			if j := strings.IndexByte(rest, '>'); j >= 0 {
-				return at + 2 + j + 1
-			}
-			return len(s)
-		}
-		at += 2
 	}
 }
 
-func (r *htmlReader) tag(name, tag string, closing bool) {
+func (t *plainText) close(e *element[tag]) {
+	d := &e.data
+	switch e.name {
+	case "a":
+		t.closeLink()
+	case "q":
+		t.write("”")
+	case "rt":
+		t.write(")")
+	case "li":
+		t.marker = ""
+	case "td", "th":
+		if t.now.table != nil {
+			t.now.table.closeCell(t)
+		}
+		t.space = t.space || t.want == 0
+	}
+	done := t.now
+	n := len(t.outer) - 1
+	t.now, t.outer = t.outer[n], t.outer[:n]
+	if e.name == "table" && done.table.isData() {
+		t.newline(2)
+		done.table.write(t)
+		t.newline(2)
+		return
+	}
+	t.newline(d.breaks)
+}
+
+// openItem gives an item of a list its mark.
+func (t *plainText) openItem(d *tag) {
+	mark := "- "
+	if l := t.now.list; l != nil && l.ordered {
+		if d.numbered {
+			l.next = d.start
+		}
+		mark = itemNumber(l.next, l.letters) + ". "
+		l.next++
+	}
+	if d.breaks == 0 {
+		return // a list in one line, as menus are
+	}
+	t.marker = t.now.indent + mark
+	t.setIndent(strings.Repeat(" ", len(mark)))
+}
+
+func (t *plainText) setIndent(more string) {
+	if len(t.now.indent)+len(more) <= maxIndent {
+		t.now.indent += more
+	}
+}
+
+func (t *plainText) void(name string, d tag) {
 	switch name {
 	case "br":
-		r.newline(1, true)
-		return
-	case "a":
-		r.endLink()
-		if !closing {
-			r.href, r.from = attribute(tag, "href"), r.out.Len()
-		}
-		return
+		t.breakLine()
+	case "hr":
+		t.newline(1)
+		t.write(ruler)
+		t.newline(1)
 	case "img":
-		if alt := attribute(tag, "alt"); alt != "" {
-			r.text(" " + alt + " ")
-		}
-		return
-	case "td", "th":
-		if closing && r.lines == 0 {
-			r.space = true
-		}
-		return
-	case "pre":
-		if closing {
-			r.pre = max(r.pre-1, 0)
-		} else {
-			r.pre++
-		}
-	}
-	if n := breaks(name); n > 0 {
-		r.newline(n, false)
-		if name == "li" && !closing {
-			r.write("- ")
-			r.lines = 2
+		if d.text != "" && !t.now.zero || d.text != "" && len(d.text) > 0 && !t.now.invisible {
+			t.space = t.space || strings.HasPrefix(d.text, "[")
+			t.write(d.text)
+			t.space = t.space || strings.HasPrefix(d.text, "[")
 		}
 	}
 }
 
-// newline makes sure that out ends with n line ends; with add it adds them to those that are there.
-func (r *htmlReader) newline(n int, add bool) {
-	r.space = false
-	if add {
-		n += r.lines
+// newline makes sure that n line ends stand before what follows.
+func (t *plainText) newline(n int) {
+	if n == 0 {
+		return
 	}
-	for r.lines < min(n, 2) {
-		r.out.WriteByte('\n')
-		r.lines++
+	t.space, t.joiner = false, 0
+	if t.filled {
+		t.filled = false
+		n = 2
+	}
+	if t.want >= 0 {
+		t.want = max(t.want, n)
 	}
 }
 
-func (r *htmlReader) write(s string) {
+// breakLine adds a line end to those that are there.
+func (t *plainText) breakLine() {
+	t.space, t.joiner, t.filled = false, 0, false
+	if t.want >= 0 {
+		t.want = min(t.want+1, 2)
+	}
+}
+
+// write writes a word or several.
+func (t *plainText) write(s string) {
 	if s == "" {
 		return
 	}
-	if r.space && r.lines == 0 {
-		r.out.WriteByte(' ')
+	if t.want != 0 {
+		t.beginLine()
+	} else if t.space {
+		t.out = append(t.out, ' ')
 	}
-	r.space = false
-	r.lines = 0
-	r.out.WriteString(s)
+	t.space, t.joiner, t.filled = false, 0, false
+	t.out = append(t.out, s...)
 }
 
-// text writes text with its white space collapsed, or as it is inside pre.
-func (r *htmlReader) text(s string) {
-	if n := 4 * (r.limit - r.out.Len() + 1); len(s) > n {
-		s, r.cut = shorten(s, max(n, 0)), true
+// beginLine writes the line ends that are due and what the new line begins with. A blank line inside a quotation is
+// part of it.
+func (t *plainText) beginLine() {
+	if t.want > 0 {
+		t.out = append(bytes.TrimRight(t.out, " \t"), '\n')
+		if t.want > 1 {
+			t.out = append(t.out, strings.TrimRight(commonPrefix(t.indent, t.now.indent), " ")...)
+			t.out = append(t.out, '\n')
+		}
+	}
+	if t.marker != "" {
+		t.out = append(t.out, t.marker...)
+	} else {
+		t.out = append(t.out, t.now.indent...)
+	}
+	t.want, t.marker, t.indent = 0, "", t.now.indent
+}
+
+func commonPrefix(a, b string) string {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return a[:n]
+}
+
+func (t *plainText) text(s string) {
+	if t.now.zero || t.now.invisible {
+		return
+	}
+	if n := 4 * (t.limit - len(t.out) + 1); len(s) > n {
+		s, t.cut = shorten(s, n), true
 	}
 	if strings.IndexByte(s, '&') >= 0 {
-		s = html.UnescapeString(s)
+		s = clean(html.UnescapeString(s))
 	}
-	if r.pre > 0 {
-		for s != "" {
-			line, rest, found := strings.Cut(s, "\n")
-			r.write(strings.TrimSuffix(line, "\r"))
-			if found {
-				r.newline(1, true)
-			}
-			s = rest
-		}
+	if t.now.kept {
+		t.keep(s)
 		return
 	}
-	for s != "" {
-		i := strings.IndexAny(s, " \t\r\n\f\u00a0")
-		switch {
-		case i < 0:
-			r.write(s)
-			return
-		case i > 0:
-			r.write(s[:i])
-		}
-		r.space = true
-		if s[i] == 0xc2 {
+	begin := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c > ' ' && c < 0x7f {
 			i++
-		}
-		s = s[i+1:]
-	}
-}
-
-// endLink adds the address of a link behind its text, unless the text says it already.
-func (r *htmlReader) endLink() {
-	href := r.href
-	if href == "" {
-		return
-	}
-	r.href = ""
-	text := r.out.String()[r.from:]
-	scheme := strings.ToLower(href[:min(len(href), 8)])
-	switch {
-	case strings.TrimSpace(text) == "":
-		return
-	case strings.HasPrefix(scheme, "mailto:"):
-		if href = href[len("mailto:"):]; strings.Contains(text, href) {
-			return
-		}
-	case !strings.HasPrefix(scheme, "http://") && !strings.HasPrefix(scheme, "https://"):
-		return
-	case strings.Contains(text, strings.TrimSuffix(href[strings.Index(href, "//")+2:], "/")):
-		return
-	}
-	space := r.space
-	r.space = true
-	r.write("<" + href + ">")
-	r.space = space
-}
-
-// attribute finds the value of an attribute of a tag.
-func attribute(tag, name string) string {
-	for rest := tag; ; {
-		i := indexFold(rest, name)
-		if i < 0 {
-			return ""
-		}
-		before := rest[max(i-1, 0)]
-		rest = rest[i+len(name):]
-		value := strings.TrimLeft(rest, " \t\r\n")
-		if i == 0 || isLetter(before) || before == '-' || !strings.HasPrefix(value, "=") {
 			continue
 		}
-		value = strings.TrimLeft(value[1:], " \t\r\n")
-		var end int
-		if value != "" && (value[0] == '"' || value[0] == '\'') {
-			quote := value[0]
-			value = value[1:]
-			end = strings.IndexByte(value, quote)
-		} else {
-			end = strings.IndexAny(value, " \t\r\n>")
+		r, n := utf8.DecodeRuneInString(s[i:])
+		kind := kindOf(r)
+		if kind == visible {
+			i += n
+			continue
 		}
-		if end >= 0 {
-			value = value[:end]
-		}
-		const limit = 2000
-		return oneLine(html.UnescapeString(shorten(value, limit)))
-	}
-}
-
-// indexFold is strings.Index for ASCII of any case; word is lower case.
-func indexFold(s, word string) int {
-	for at := 0; at+len(word) <= len(s); at++ {
-		i := strings.IndexAny(s[at:], word[:1]+strings.ToUpper(word[:1]))
-		if i < 0 || at+i+len(word) > len(s) {
-			return -1
-		}
-		at += i
-		if strings.EqualFold(s[at:at+len(word)], word) {
-			return at
-		}
-	}
-	return -1
-}
-
-// MetaCharset finds the charset that an HTML page declares in its first 4 KiB.
-func MetaCharset(raw []byte) string {
-	head := bytes.ToLower(raw[:min(len(raw), 4<<10)])
-	for {
-		i := bytes.Index(head, []byte("<meta"))
-		if i < 0 {
-			return ""
-		}
-		head = head[i+len("<meta"):]
-		tag := head
-		if j := bytes.IndexByte(tag, '>'); j >= 0 {
-			tag = tag[:j]
-		}
-		if j := bytes.Index(tag, []byte("charset=")); j >= 0 {
-			value := bytes.TrimLeft(tag[j+len("charset="):], "\"' ")
-			if k := bytes.IndexAny(value, "\"' ;/"); k >= 0 {
-				value = value[:k]
+		t.writeWord(s[begin:i])
+		i += n
+		begin = i
+		switch kind {
+		case blank:
+			t.space = true
+		case filler:
+			t.space = true
+			t.filled = t.filled || t.want != 0
+		case joining:
+			if t.want == 0 && !t.space {
+				t.joiner = r
 			}
-			return string(value)
 		}
 	}
+	t.writeWord(s[begin:])
 }
 
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+// writeWord writes a word behind the character that joins it to the one before.
+func (t *plainText) writeWord(s string) {
+	if s == "" {
+		return
+	}
+	if t.joiner != 0 && t.want == 0 && !t.space {
+		t.out = utf8.AppendRune(t.out, t.joiner)
+	}
+	t.write(s)
+}
 
-// shorten cuts a string to n octets, between characters.
-func shorten(s string, n int) string {
-	if len(s) <= n {
-		return s
+type runeKind int
+
+const (
+	visible runeKind = iota
+	blank
+	filler  // white space that a browser does not collapse
+	joining // joins its neighbours, or is filler of a preview
+	unseen
+)
+
+func kindOf(r rune) runeKind {
+	switch {
+	case r == ' ' || r == '\n' || r == '\t' || r == '\r' || r == '\f' || r == 0x2028 || r == 0x2029:
+		return blank
+	case r == 0xa0 || r >= 0x2000 && r <= 0x200a || r == 0x202f || r == 0x205f:
+		return filler
+	case r == 0x200c || r == 0x200d:
+		return joining
+	case r < ' ' || r >= 0x7f && r < 0xa0,
+		r == 0xad || r == 0x34f || r == 0x180e || r == 0x200b || r >= 0x2060 && r <= 0x2064 || r == 0xfeff:
+		return unseen
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
+	return visible
+}
+
+// keep writes text with its white space.
+func (t *plainText) keep(s string) {
+	for first := true; s != ""; first = false {
+		line, rest, found := strings.Cut(s, "\n")
+		if i := strings.IndexFunc(line, func(r rune) bool { k := kindOf(r); return k == unseen && r != 0x200b || k == filler }); i >= 0 {
+			line = strings.Map(func(r rune) rune {
+				switch kindOf(r) {
+				case unseen:
+					return -1
+				case filler:
+					return ' '
+				}
+				return r
+			}, line)
+		}
+		if first && t.want == 0 || strings.TrimSpace(line) != "" {
+			t.write(line)
+		}
+		if found {
+			t.breakLine()
+		}
+		s = rest
 	}
-	return s[:n]
 }
 
 // oneLine folds white space and control characters into single spaces.

@@ -22,7 +22,7 @@ func TestText(t *testing.T) {
 		"<a href=mailto:a@b>a@b</a>":                            "a@b",
 		"<a href='javascript:x'>z</a>":                          "z",
 		"<a name=href>z</a>":                                    "z",
-		"<img alt='a &amp; b'>c":                                "a & b c",
+		"<img alt='a &amp; b'>c":                                "[a & b] c",
 		"<pre>a\n  b</pre>":                                     "a\n  b",
 		"<p title='a > b'>c":                                    "c",
 		"<p title='never closed>c</p>":                          "c",

@@ -57,16 +57,6 @@ func corpusExceptions() map[string]string {
 			php-mime-mail-parser/msg/tests/mails/m0022 text text_first
 			php-mime-mail-parser/msg/tests/mails/m0023 text text_first
 			sisimai/msg/maildir/bsd/rfc3464-08.eml text_first`},
-		{"a part in HTML stands beside one in plain text, not as its alternative: both are read", `
-			cpython/msg/msg_10.txt text
-			fake-mail-server/msg/mails/mixed.eml text
-			mime4j/msg/core/src/test/resources/mimetools-testmsgs/lennie.msg text
-			rspamd/msg/test/functional/messages/gtube.eml text`},
-		{"path separators in a file name are replaced", `
-			mime4j/msg/core/src/test/resources/mimetools-testmsgs/multi-nested.msg attachment_names
-			mime4j/msg/core/src/test/resources/mimetools-testmsgs/twopart.msg attachment_names
-			php-mime-mail-parser/msg/tests/mails/m0027 attachment_names attachments attachments_core
-			php-mime-mail-parser/msg/tests/mails/m0124 attachment_names attachments attachments_core`},
 		{"declared as base64 but plain text: the others decode it to noise", `
 			php-mime-mail-parser/msg/tests/mails/m0028 attachment_sha256 attachments attachments_core`},
 		{"white space before the colon of a field name, RFC 5322 §4.5", `

@@ -66,6 +66,9 @@ type agreed struct {
 //
 // Every difference must be listed in corpusExceptions with its reason, and floors lie a little below what is reached.
 // MAILINTAKE_CORPUS_DIFF=subject (or another field, or all) prints the differences.
+// score counts what is equal to what others say, and what differs with good reason.
+type score struct{ equal, explained, total, messages int }
+
 func TestCorpus(t *testing.T) {
 	dir := corpusDir(t)
 	floors := map[string]float64{ // per cent equal
@@ -74,7 +77,6 @@ func TestCorpus(t *testing.T) {
 		"references": 100, "subject": 99.7, "text": 96.3, "text_first": 99.3, "to": 100,
 	}
 	exceptions := corpusExceptions()
-	type score struct{ equal, explained, total int }
 	scores := map[string]*score{}
 	f, err := os.Open(filepath.Join(dir, "agreed.jsonl"))
 	if err != nil {
@@ -100,6 +102,7 @@ func TestCorpus(t *testing.T) {
 		messages++
 		m := Parse(bytes.NewReader(raw), int64(len(raw)), Options{})
 		checkSane(t, a.Path, raw, m)
+		checkExtract(t, a.Path, raw, m)
 		for field, want := range a.Truth {
 			got, equal := compareField(t, field, want, m)
 			s := scores[field]

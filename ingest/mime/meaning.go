@@ -11,6 +11,9 @@ import (
 // understand adds what the message means to what it says.
 func (p *parser) understand() {
 	m := p.mail
+	p.readOrigin()
+	p.findRecipient(p.own)
+	m.Fingerprint = fingerprint(m)
 	r := class.Classify(class.Input{Mail: m, Header: p.header, Reports: p.reports})
 	m.Class, m.Evidence, m.AutoReply, m.Bounce = r.Class, r.Evidence, r.AutoReply, r.Bounce
 }
@@ -31,7 +34,7 @@ func (w *walker) keepHeader() {
 func isReport(contentType string) bool {
 	switch contentType {
 	case "message/delivery-status", "message/global-delivery-status", "message/disposition-notification", "message/global-disposition-notification",
-		"message/feedback-report", "text/rfc822-headers", "message/global-headers":
+		"message/feedback-report", "text/rfc822-headers", "text/rfc822-header", "message/global-headers":
 		return true
 	}
 	return false

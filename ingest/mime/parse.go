@@ -19,7 +19,7 @@ import (
 
 // Version is the version of the parser. It is stored with what the parser made of a message and rises whenever the same
 // octets may give another Mail, so that messages can be parsed again.
-const Version = 1
+const Version = 2
 
 // The limits of one message. What lies beyond them is kept as one opaque part or left out, and flagged by a defect.
 const (
@@ -33,9 +33,13 @@ const (
 	maxAddresses   = 10000     // of one field
 	maxReferences  = 100       // message identifiers of References
 	maxMessageID   = 998       // octets; a line can have no more, RFC 5322 §2.1.1
-	maxFilename    = 255       // octets, as file systems have it
+	maxType        = 255       // octets of type and subtype
+	maxFilename    = 1000      // octets
+	maxSafeName    = 255       // octets, as file systems have it
+	maxPreamble    = 1 << 20   // octets before the first boundary; what is longer is a part
 	maxDefects     = 100
 	maxSameDefects = 10
+	maxDefectText  = 200 // octets
 
 	// Octets of body parts that are kept until the end of the message, to be decoded to text. HTML shrinks when its
 	// tags go, so that it may be longer.
@@ -56,16 +60,31 @@ type Options struct {
 	// FallbackCharset is assumed for text that names no usable charset and is not UTF-8. Empty, or a name that is not
 	// known, means windows-1252.
 	FallbackCharset string
+	// Addresses are the channel's own: the customer-facing one first, then its aliases. Mail.Recipient says which of them
+	// the message was for.
+	Addresses []string
 }
 
 // Parse reads a message of about size octets from r up to its end; size is a hint and may be 0. It never fails: where
 // the message is broken it keeps what it could read and lists defects. An error of r ends the message there, with
 // defect READ_FAILED.
 func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
-	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset}
+	p := newParser(o)
+	p.read(r, size)
+	p.finish()
+	return p.mail
+}
+
+func newParser(o Options) *parser {
+	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset, own: o.Addresses}
 	if _, ok := lookup(p.fallback); !ok {
 		p.fallback = "windows-1252"
 	}
+	return p
+}
+
+// read takes the whole message through a walker.
+func (p *parser) read(r io.Reader, size int64) {
 	w := newWalker(p, "", 0, int(min(max(size+1, minBuffer), maxBuffer)))
 	p.kept = make([]byte, 0, min(max(size, 0), 8<<10))
 	for empty := 0; ; {
@@ -82,22 +101,25 @@ func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
 		}
 		if err != nil {
 			if err != io.EOF {
+				p.failed = err
 				p.defect(ReadFailed, "", err.Error())
 			}
 			break
 		}
 		w.scan(false)
+		if p.copy != nil && p.copy.err != nil {
+			break
+		}
 	}
 	w.scan(true)
-	p.finish()
-	return p.mail
 }
 
 // parser is what all walkers of one message share.
 type parser struct {
 	mail     *ingest.Mail
-	fallback string // charset of text that names none; known
-	declared string // charset that the message's own Content-Type names
+	fallback string   // charset of text that names none; known
+	own      []string // Options.Addresses
+	declared string   // charset that the message's own Content-Type names
 	entities int
 	kept     []byte           // octets of body parts, decoded from their transfer encoding
 	plain    int              // octets of kept that are plain text
@@ -107,6 +129,10 @@ type parser struct {
 	header   []ingest.Field   // of the message itself
 	reports  []class.Report
 	reported int // octets of reports
+
+	view   *View   // what Inspect gives, nil for others
+	copy   *copier // of the octets of one part, for Extract; nil for others
+	failed error   // of the reader
 }
 
 // body is one body part in parser.kept.
@@ -116,6 +142,8 @@ type body struct {
 	html       bool
 	cut        bool // the part was longer
 	group      int  // the multipart/alternative it lies in; 0 for none
+	flowed     bool // format=flowed, RFC 3676
+	delSp      bool // and the spaces at line ends are not content
 }
 
 // defect notes what is wrong, once per code and place, and a code that many parts have no more than maxSameDefects times.
@@ -131,12 +159,14 @@ func (p *parser) defect(code, where, text string) {
 			}
 		}
 	}
-	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(shorten(text, 600)), 200)})
+	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(shorten(text, 600)), maxDefectText)})
 }
 
 // finish makes the text and settles what depends on the whole message.
 func (p *parser) finish() {
 	p.chooseText()
+	p.protectText()
+	p.useInvitation()
 	p.markInline()
 	p.understand()
 }

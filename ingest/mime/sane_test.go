@@ -52,7 +52,7 @@ func checkSane(t errorer, name string, raw []byte, m *ingest.Mail) {
 			str("part", s, maxMessageID)
 		}
 		str("file name", p.Filename, maxFilename)
-		if strings.ContainsAny(p.Filename, "/\\\r\n") {
+		if safe := SafeName(p.Filename); strings.ContainsAny(p.Filename, "\r\n\t") || strings.ContainsAny(safe, "/\\\r\n") || len(safe) > maxSafeName {
 			t.Errorf("%s: file name %q", name, p.Filename)
 		}
 		if p.Size < 0 || p.Size > int64(len(raw)) || len(p.SHA256) != 64 {

@@ -33,7 +33,9 @@ type walker struct {
 // frame is a multipart or a message that the current entity lies in.
 type frame struct {
 	path      string // as in ingest.Part; the root multipart has none
-	boundary  []byte // nil in a message frame, or while it is unknown
+	boundary  []byte // as declared; nil in a message frame, or where none is
+	pad       string // white space at its end, which RFC 2046 §5.1.1 forbids; it may stand before closing dashes
+	guessed   []byte // found by guess; it counts as well
 	multipart bool
 	digest    bool // children are message/rfc822 by default, RFC 2046 §5.1.5
 	group     int  // multipart/alternative around the children, 0 for none
@@ -99,8 +101,9 @@ func (w *walker) beginLines() {
 	w.began = true
 	w.eol, w.needle = '\n', []byte("\n--")
 	first := w.buf[:min(w.end, minBuffer)]
-	// A CR at the very end may have its LF behind it.
-	if bytes.IndexByte(first, '\n') < 0 && bytes.IndexByte(bytes.TrimSuffix(first, []byte("\r")), '\r') >= 0 {
+	// A CR at the very end may have its LF behind it. A few LF between many CR are no line ends, and the other way round.
+	feeds := bytes.Count(first, []byte("\n"))
+	if bare := bytes.Count(bytes.TrimSuffix(first, []byte("\r")), []byte("\r")) - bytes.Count(first, []byte("\r\n")); bare > 2*feeds {
 		w.eol, w.needle = '\r', []byte("\r--")
 		w.defect(BareCR, w.place(""), "")
 	}
@@ -264,28 +267,39 @@ func (w *walker) match(line []byte) (i int, last bool) {
 	closed, closedLast := -1, false
 	for i := len(w.frames) - 1; i >= 0; i-- {
 		f := &w.frames[i]
-		if !f.multipart || f.boundary == nil || !bytes.HasPrefix(line, f.boundary) {
+		if !f.multipart {
 			continue
 		}
-		rest := string(line[len(f.boundary):])
-		if rest != "" && rest != "--" {
-			continue
+		is, last := isBoundary(line, f.boundary, f.pad)
+		if !is {
+			is, last = isBoundary(line, f.guessed, "")
 		}
-		if !f.closed {
-			return i, rest != ""
-		}
-		if closed < 0 {
-			closed, closedLast = i, rest != ""
+		switch {
+		case !is:
+		case !f.closed:
+			return i, last
+		case closed < 0:
+			closed, closedLast = i, last
 		}
 	}
 	return closed, closedLast
 }
 
+// isBoundary tells whether what follows two dashes is a boundary, and whether it is the closing one.
+func isBoundary(line, boundary []byte, pad string) (is, last bool) {
+	if boundary == nil || !bytes.HasPrefix(line, boundary) {
+		return false, false
+	}
+	rest := string(line[len(boundary):])
+	return rest == "" || strings.TrimPrefix(rest, pad) == "--", rest != ""
+}
+
 // guessLook is how many octets behind a line guess looks at.
 const guessLook = len("\r\ncontent-")
 
-// guess takes a line for the boundary of the current multipart, which has shown none yet: if a header field of a part
-// follows or, where none is declared, an empty header. rest is what follows the line.
+// guess takes a line for a boundary of the current multipart, which has shown none yet: if a header field of a part
+// follows or, where none is declared, an empty header. The declared boundary goes on to count, since one damaged line may
+// be all that is wrong. rest is what follows the line.
 func (w *walker) guess(line, rest []byte) int {
 	f := &w.frames[len(w.frames)-1]
 	name := bytes.TrimRight(line, " \t\r\n")[2:]
@@ -298,7 +312,7 @@ func (w *walker) guess(line, rest []byte) int {
 			return -1
 		}
 	}
-	f.boundary = bytes.Clone(name)
+	f.guessed = bytes.Clone(name)
 	w.defect(BoundaryGuessed, w.place(f.path), string(name))
 	return len(w.frames) - 1
 }
@@ -313,6 +327,7 @@ func (w *walker) delimiter(i int, last bool, skip, n int) {
 	w.bol = true
 	if last {
 		f.closed = true
+		w.leaf.kind = epilogue
 		return
 	}
 	if f.closed {
@@ -331,9 +346,7 @@ func (w *walker) closeFrames(i int, drop bool) {
 		// A multipart that ends without a boundary: what was taken for its preamble is all that it holds.
 		f := &w.frames[len(w.frames)-1]
 		w.defect(BoundaryNeverSeen, w.place(f.path), "")
-		f.children++
-		path, _ := w.nextPath()
-		w.leaf.promote(path)
+		w.promotePreamble()
 		f.closed = true
 	}
 	w.leaf.finish(drop)
@@ -350,6 +363,13 @@ func (w *walker) closeFrames(i int, drop bool) {
 		}
 		w.frames = w.frames[:len(w.frames)-1]
 	}
+}
+
+// promotePreamble makes the first part of a multipart out of what stands before its first boundary.
+func (w *walker) promotePreamble() {
+	w.frames[len(w.frames)-1].children++
+	path, _ := w.nextPath()
+	w.leaf.promote(path)
 }
 
 // place is a path as defects have it.
@@ -369,8 +389,13 @@ func (w *walker) nextPath() (path string, root bool) {
 	if !f.multipart {
 		return f.path + ".1", true
 	}
+	return w.childPath(f, f.children), false
+}
+
+// childPath is the path of the nth child of a multipart.
+func (w *walker) childPath(f *frame, n int) string {
 	if f.path == "" {
-		return w.prefix + strconv.Itoa(f.children), false
+		return w.prefix + strconv.Itoa(n)
 	}
-	return f.path + "." + strconv.Itoa(f.children), false
+	return f.path + "." + strconv.Itoa(n)
 }

@@ -153,7 +153,7 @@ func (v *visit) parse(ctx context.Context, b *batch) error {
 					a.mail = &ingest.Mail{Defects: []ingest.Defect{{Code: "PARSER_FAILED", Text: "a fault of the parser; the message itself is kept whole"}}}
 				}
 			}()
-			a.mail = v.Parse(ctx, a.octets)
+			a.mail = v.Parse(ctx, v.ch, a.octets)
 			return nil
 		})
 	}

@@ -370,8 +370,8 @@ func TestParserPanics(t *testing.T) {
 	x := newBench(t).box(t, ingest.IMAP, nil)
 	x.deliver(mails(1, 5)...)
 	p := *x.poller
-	p.Parse = func(ctx context.Context, o ingest.Octets) *ingest.Mail {
-		m := parse(ctx, o)
+	p.Parse = func(ctx context.Context, ch *ingest.Channel, o ingest.Octets) *ingest.Mail {
+		m := parse(ctx, ch, o)
 		if m.Subject == "message 3" {
 			panic("cannot stand this one")
 		}

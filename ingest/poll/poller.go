@@ -27,8 +27,8 @@ type Poller struct {
 	Store Store
 	// Open logs in to a mailbox. readOnly asks for a session that cannot change anything on the server.
 	Open func(ctx context.Context, m *ingest.Mailbox, readOnly bool) (ingest.Session, error)
-	// Parse makes a Mail of stored octets; it cannot fail. Version is recorded with its result.
-	Parse   func(ctx context.Context, octets ingest.Octets) *ingest.Mail
+	// Parse makes a Mail of stored octets as the channel wants it; it cannot fail. Version is recorded with its result.
+	Parse   func(ctx context.Context, ch *ingest.Channel, octets ingest.Octets) *ingest.Mail
 	Version int
 	// Event encodes the event that announces an item.
 	Event   func(ingest.Committed) (typ string, data []byte, err error)

@@ -65,7 +65,7 @@ func (b *bench) open(ctx context.Context, m *ingest.Mailbox, readOnly bool) (ing
 	return b.pop3.Open(ctx, m)
 }
 
-func parse(_ context.Context, octets ingest.Octets) *ingest.Mail {
+func parse(_ context.Context, _ *ingest.Channel, octets ingest.Octets) *ingest.Mail {
 	r, err := octets.Open()
 	if err != nil {
 		return &ingest.Mail{Defects: []ingest.Defect{{Code: "UNREADABLE"}}}

@@ -1,0 +1,5 @@
+package html
+
+type vector struct{ name, in string }
+
+func vectors() []vector { return nil }

@@ -1,0 +1,4 @@
+package mime
+
+// bounceExceptions are the places where we differ from Sisimai.
+func bounceExceptions() map[string]string { return nil }

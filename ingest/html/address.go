@@ -34,8 +34,6 @@ func (w *safeWriter) attributes(b *strings.Builder, name string, z *scanner) {
 				value = w.pictureAddress(unescape(a.value))
 				ok = value != ""
 			}
-		case "srcset":
-			w.report.RemoteBlocked = w.report.RemoteBlocked || name == "img" && !w.policy.RemoteContent
 		case "nowrap", "noshade", "reversed":
 			ok = true
 		case "dir", "lang", "title", "alt", "align", "valign", "bgcolor", "bordercolor", "color", "face", "size", "width", "height", "border",

@@ -85,13 +85,13 @@ func (w *safeWriter) rawText(name, s string) {
 	}
 }
 
-func (w *safeWriter) look(z *scanner) (m markup, hidden bool) {
+func (w *safeWriter) look(z *scanner) (m markup, as effect) {
 	name := plain(z.name)
 	if name == "body" {
 		name = "div"
 	}
 	if !w.written[name] {
-		return m, false
+		return m, nothing
 	}
 	var b strings.Builder
 	b.WriteByte('<')
@@ -102,7 +102,7 @@ func (w *safeWriter) look(z *scanner) (m markup, hidden bool) {
 	if traitsOf(name)&void == 0 {
 		m.end = "</" + name + ">"
 	}
-	return m, false
+	return m, shows
 }
 
 func (w *safeWriter) open(e *element[markup]) {
@@ -129,10 +129,23 @@ func (w *safeWriter) void(name string, m markup) {
 	w.write(m.start, 0)
 }
 
+// text writes text piece by piece: its entities may need several times the octets that they have now.
 func (w *safeWriter) text(s string) {
-	if room := w.limit - w.out.Len() - w.ending; len(s) > 8*(room+1) {
-		s = shorten(s, 8*(max(room, 0)+1)) // an entity has at most 8 times the octets of its character
+	const piece = 16 << 10
+	for len(s) > piece {
+		n := len(shorten(s, piece))
+		if i := strings.LastIndexByte(s[:n], '&'); i > n-40 && i > 0 {
+			n = i // not through an entity
+		}
+		w.textPiece(s[:n])
+		if s = s[n:]; w.report.Cut {
+			return
+		}
 	}
+	w.textPiece(s)
+}
+
+func (w *safeWriter) textPiece(s string) {
 	s = html.EscapeString(clean(html.UnescapeString(s)))
 	if w.afterPre {
 		s = strings.TrimPrefix(s, "\n")

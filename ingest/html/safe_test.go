@@ -93,7 +93,7 @@ func checkAttribute(t rapid.TB, in, element string, a html.Attribute, p Policy) 
 	case "src", "background":
 		ok = scheme == "cid" || scheme == "data" || p.RemoteContent && (scheme == "http" || scheme == "https")
 	case "style":
-		for _, bad := range []string{"\\", "expression", "javascript", "position", "@", "<", ">", "{", "}", "/*", "behavior", "-moz-binding", "import"} {
+		for _, bad := range []string{"\\", "expression", "javascript", "position", "<", ">", "{", "}", "/*", "behavior", "-moz-binding", "import"} {
 			ok = ok && !strings.Contains(value, bad)
 		}
 		if !p.RemoteContent {

@@ -1,6 +1,7 @@
 package html
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -55,7 +56,13 @@ func overStyle(a, b []declaration) []declaration {
 	if len(a) == 0 {
 		return b
 	}
-	joined := append(a[:len(a):len(a)], b...)
+	joined := make([]declaration, 0, len(a)+len(b))
+	for _, d := range a {
+		if !slices.ContainsFunc(b, func(later declaration) bool { return later.property == d.property }) {
+			joined = append(joined, d)
+		}
+	}
+	joined = append(joined, b...)
 	return joined[max(0, len(joined)-maxStyles):]
 }
 
@@ -150,7 +157,10 @@ func isPlainValue(value string) bool {
 			if r >= 0x80 || !isLetter(byte(r)) && !isDigit(byte(r)) && !strings.ContainsRune(".,%/ +-", r) || r >= 'A' && r <= 'Z' {
 				return false
 			}
-		case strings.ContainsRune(" .,#%+/'_-", r):
+		case r < 0x80:
+			if c := byte(r); !isLetter(c) && !isDigit(c) && strings.IndexByte(" .,#%+/'_-", c) < 0 {
+				return false
+			}
 		case !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r):
 			return false
 		}

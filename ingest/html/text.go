@@ -100,7 +100,7 @@ func (t *plainText) rawText(name, s string) {
 }
 
 // look reads what matters of a start tag.
-func (t *plainText) look(z *scanner) (e tag, hidden bool) {
+func (t *plainText) look(z *scanner) (e tag, as effect) {
 	t.sheet.each(z, func(a appearance) { e.appearance = e.over(a) })
 	if z.name == "p" && strings.HasPrefix(z.get("class"), "Mso") && e.before == sizeUnset && e.after == sizeUnset {
 		e.before, e.after = sizeZero, sizeZero // QUIRK: Outlook, whose style sheet is often lost on the way
@@ -108,7 +108,9 @@ func (t *plainText) look(z *scanner) (e tag, hidden bool) {
 	if style := z.get("style"); style != "" {
 		e.appearance = e.over(appearanceOf(declarations(style)))
 	}
-	hidden = e.isHidden() || z.has("hidden") || z.name == "dialog" && !z.has("open")
+	if e.isHidden() || z.has("hidden") || z.name == "dialog" && !z.has("open") {
+		return e, hides
+	}
 	e.breaks = breaks(plain(z.name))
 	switch e.display {
 	case displayInline:
@@ -139,7 +141,10 @@ func (t *plainText) look(z *scanner) (e tag, hidden bool) {
 	case "td", "th":
 		e.span, _ = number(z.get("colspan"), 1)
 	}
-	return e, hidden
+	if e.appearance == (appearance{}) && e.href == "" && z.name != "q" && z.name != "rt" {
+		as = nothing
+	}
+	return e, as
 }
 
 // description is what stands for a picture.
@@ -483,5 +488,12 @@ func (t *plainText) keep(s string) {
 
 // oneLine folds white space and control characters into single spaces.
 func oneLine(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] > ' ' && s[i] < 0x7f || s[i] == ' ' && i > 0 && i < len(s)-1 && s[i-1] != ' '
+	}
+	if plain {
+		return s
+	}
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }

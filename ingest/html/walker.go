@@ -1,12 +1,16 @@
 package html
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	// maxDepth is how many elements may be open; browsers stop at 512. What is deeper is read as if its tags were not there.
 	maxDepth = 200
-	// maxPending is how many formatting elements go on in the next block.
-	maxPending = 8
+	// maxPending is how many formatting elements go on in the next block, and maxReopened how often that happens in all.
+	maxPending  = 8
+	maxReopened = 20_000
 )
 
 // walker turns tags as they come into elements that are nested as a browser nests them (WHATWG HTML §13.2.6), without
@@ -18,9 +22,11 @@ type walker[D any] struct {
 	z     *scanner
 	sink  sink[D]
 	stack []element[D]   // open elements
-	open  map[string]int // how many of them have which name
+	open  map[string]int // how many of them have which name, without those that are closed
+	shut  int            // how many are closed
 	// pending are formatting elements whose block has ended before them. They are opened again where text follows.
 	pending  []element[D]
+	reopened int
 	hiddenAt int // depth of the outermost hidden element, 0 if none is open
 
 	// Of elements beyond maxDepth only the number is known.
@@ -44,8 +50,8 @@ type element[D any] struct {
 
 // sink takes what a reader sees. Elements are opened and closed in pairs; what is hidden is left out.
 type sink[D any] interface {
-	// look reads the start tag in z; hidden says that the element is not shown.
-	look(z *scanner) (data D, hidden bool)
+	// look reads the start tag in z.
+	look(z *scanner) (data D, as effect)
 	open(e *element[D])
 	close(e *element[D])
 	void(name string, data D) // an element without content
@@ -53,6 +59,15 @@ type sink[D any] interface {
 	rawText(name, s string)   // of an element whose content is no markup: without entities but for title and textarea
 	full() bool               // nothing more is wanted
 }
+
+// effect is what an element does to what it holds.
+type effect int
+
+const (
+	shows   effect = iota
+	hides          // it is not shown
+	nothing        // nothing that the sink wants to know of, if the element is inline
+)
 
 func walk[D any](s string, to sink[D]) *walker[D] {
 	w := &walker[D]{z: newScanner(s), sink: to, open: make(map[string]int)}
@@ -102,15 +117,13 @@ func (w *walker[D]) text(s string) {
 func (w *walker[D]) content() {
 	w.broken = false
 	w.inCell()
-	for _, e := range w.takePending() {
-		w.push(e)
-	}
-}
-
-func (w *walker[D]) takePending() []element[D] {
-	p := w.pending
+	pending := w.pending
 	w.pending = nil
-	return p
+	for _, e := range pending {
+		if w.reopened++; w.reopened <= maxReopened {
+			w.push(e)
+		}
+	}
 }
 
 // inCell makes sure that content which stands in a table outside its cells has one. A browser moves it in front of the
@@ -184,8 +197,11 @@ func (w *walker[D]) start() {
 	if t&(part|cell) != 0 && w.open["table"] == 0 && w.over == 0 {
 		return
 	}
-	data, hides := w.sink.look(w.z)
-	e := element[D]{name: name, traits: t, hidden: hides || t&hidden != 0, data: data}
+	data, as := w.sink.look(w.z)
+	e := element[D]{name: name, traits: t, hidden: as == hides || t&hidden != 0, data: data}
+	if as == nothing && t&^formatting == 0 && w.open[name] == 0 && !w.isPending(name) {
+		return // nor is its end tag
+	}
 	if len(w.stack) >= maxDepth-4 && w.isTooDeep(&e) {
 		return
 	}
@@ -328,7 +344,16 @@ func (w *walker[D]) closeLink() {
 	for w.dropPending("a") {
 		continue
 	}
-	i := w.find("a", func(name string) bool { return name == "td" || name == "th" || name == "caption" })
+	i := -1
+	if w.open["a"] > 0 || w.shut > 0 {
+		i = len(w.stack) - 1
+		for i >= 0 && w.stack[i].name != "a" {
+			if w.stack[i].traits&cell != 0 {
+				return
+			}
+			i--
+		}
+	}
 	if i < 0 {
 		return
 	}
@@ -431,12 +456,18 @@ func (w *walker[D]) endFormatting(name string) {
 			return
 		case e.name == name && !e.closed:
 			e.closed = true
+			w.open[name]--
+			w.shut++
 			return
 		case e.traits&cell != 0:
 			return
 		}
 		blocks = blocks || e.traits&special != 0
 	}
+}
+
+func (w *walker[D]) isPending(name string) bool {
+	return slices.ContainsFunc(w.pending, func(e element[D]) bool { return e.name == name })
 }
 
 // dropPending forgets the last pending element with a name.
@@ -508,7 +539,11 @@ func (w *walker[D]) pop() {
 	if e.traits&cell != 0 {
 		w.pending = e.pending
 	}
-	w.open[e.name]--
+	if e.closed {
+		w.shut--
+	} else {
+		w.open[e.name]--
+	}
 	*e = element[D]{}
 	w.stack = w.stack[:n-1]
 }

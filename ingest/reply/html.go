@@ -51,6 +51,9 @@ type region struct {
 	from, to int
 	silent   bool // a signature: nothing stands for it
 	possible bool // a blockquote of which nothing says that it is a quotation
+	indent   bool // a blockquote that only moves its paragraphs to the right
+	inner    int  // where its start tag ends
+	tail     int  // where its end tag begins
 }
 
 // open is the element that is being skipped.
@@ -66,10 +69,15 @@ func (o *outline) without(s string) string {
 	var b strings.Builder
 	at := 0
 	for i, c := range o.cuts {
-		if c.possible && i+1 != o.loose {
+		b.WriteString(s[at:c.from])
+		if c.indent || c.possible && i+1 != o.loose {
+			// The renderer would put ">" before its lines.
+			b.WriteString("<div>")
+			b.WriteString(s[c.inner:c.tail])
+			b.WriteString("</div>")
+			at = c.to
 			continue
 		}
-		b.WriteString(s[at:c.from])
 		if !c.silent {
 			b.WriteString(quoteMark)
 		}
@@ -102,7 +110,7 @@ func (o *outline) read(s string) {
 			}
 		case html.EndTagToken:
 			name, _ := z.TagName()
-			if o.close(string(name)) {
+			if o.close(string(name), from) {
 				o.cuts = append(o.cuts, region{from: o.border - 1, to: len(s)})
 				return
 			}
@@ -113,7 +121,8 @@ func (o *outline) read(s string) {
 // end closes what is open.
 func (o *outline) end(at int) {
 	if o.open.name != "" {
-		o.cuts[len(o.cuts)-1].to = at
+		last := &o.cuts[len(o.cuts)-1]
+		last.tail, last.to = at, at
 	}
 }
 
@@ -179,7 +188,10 @@ func (o *outline) start(t tag, from int, selfClosing bool) (rest bool) {
 		o.skip(t.name, region{from: from, silent: true})
 	case isQuote(t):
 		o.skip(t.name, region{from: from})
-	case t.name == "blockquote" && !isIndent(t):
+	case t.name == "blockquote" && isIndent(t):
+		o.skip(t.name, region{from: from, indent: true})
+		o.said = true
+	case t.name == "blockquote":
 		o.skip(t.name, region{from: from, possible: !o.attributed()})
 		if o.said {
 			o.loose = len(o.cuts)
@@ -192,15 +204,17 @@ func (o *outline) start(t tag, from int, selfClosing bool) (rest bool) {
 
 func (o *outline) skip(name string, r region) {
 	o.open = open{name: name, depth: 1, known: r.silent || name == "blockquote"}
+	r.inner = o.at
 	o.cuts = append(o.cuts, r)
 }
 
 // close reads a tag that closes an element. It says whether all that follows the border is a quotation.
-func (o *outline) close(name string) (rest bool) {
+func (o *outline) close(name string, from int) (rest bool) {
 	if o.open.name != "" {
 		if name == o.open.name {
 			if o.open.depth--; o.open.depth == 0 {
-				o.cuts[len(o.cuts)-1].to = o.at
+				last := &o.cuts[len(o.cuts)-1]
+				last.tail, last.to = from, o.at
 				o.open.name = ""
 			}
 		}

@@ -78,7 +78,7 @@ func isForward(line string) bool {
 		"转发的邮件", "转发邮件", "轉寄郵件", "轉寄的郵件", "已转发的邮件", "开始转发的邮件", "下面是被转发的邮件", "下面是轉寄的郵件", "開始轉寄郵件",
 		"転送メッセージ", "転送されたメッセージ", "転送メール", "전달된 메시지", "전달된 메일", "전달된 메시지 시작",
 		"pesan terusan", "pesan yang diteruskan", "thư đã chuyển tiếp", "thư được chuyển tiếp", "tin nhắn đã chuyển tiếp", "ข้อความที่ส่งต่อ",
-		"הודעה שהועברה", "الرسالة المُعاد توجيهها", "رسالة معاد توجيهها", "رسالة محولة", "پیام هدایت‌شده", "अग्रेषित संदेश", "proslijeđena poruka", "posredovano sporočilo":
+		"הודעה שהועברה", "الرسالة المُعاد توجيهها", "رسالة معاد توجيهها", "رسالة محولة", "پیام هدایت\u200cشده", "अग्रेषित संदेश", "proslijeđena poruka", "posredovano sporočilo":
 		return true
 	}
 	return strings.HasPrefix(label, "forwarded by ") || strings.HasPrefix(label, "forwarded message from ")

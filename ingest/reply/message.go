@@ -141,7 +141,7 @@ func (m *message) openLink() bool {
 		return false
 	}
 	i := strings.LastIndexByte(m.lines[n-1], '<')
-	return i >= 0 && strings.HasPrefix(m.lines[n-1][i:], "<http") && strings.IndexAny(m.lines[n-1][i:], " >") < 0
+	return i >= 0 && strings.HasPrefix(m.lines[n-1][i:], "<http") && !strings.ContainsAny(m.lines[n-1][i:], " >")
 }
 
 // joinWrapped finds lines that belong to the quoted line above them, because a program wrapped it without a new ">":

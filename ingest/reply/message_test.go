@@ -67,7 +67,7 @@ func TestAttribution(t *testing.T) {
 		"Στις Τρί 7 Μαΐ 2024 στις 10:31 π.μ., ο χρήστης Άννα <anna@example.gr> έγραψε:",
 		"Anna Örnek <anna@example.tr>, 7 May 2024 Sal, 10:31 tarihinde şunu yazdı:",
 		"7 May 2024 Sal 10:31 tarihinde Anna Örnek <anna@example.tr> şunu yazdı:",
-		"‫בתאריך יום ג׳, 7 במאי 2024 ב-10:31 מאת ‪אנה‬‏ <‪anna@example.il‬‏>:‬",
+		"\u202bבתאריך יום ג׳, 7 במאי 2024 ב-10:31 מאת \u202aאנה\u202c\u200f <\u202aanna@example.il\u202c\u200f>:\u202c",
 		"في الثلاثاء، 7 مايو 2024 في 10:31 ص تمت كتابة ما يلي بواسطة آنا <anna@example.eg> كتب:",
 		"在 2024年5月7日，10:31，安娜 <anna@example.cn> 写道：",
 		"安娜 <anna@example.cn> 于2024年5月7日周二 10:31写道：",

@@ -341,7 +341,7 @@ func isOpener(word string) bool {
 // isWriting says that a word means writing, as mail programs put it.
 func isWriting(word string) bool {
 	switch word {
-	case "wrote", "writes", "sent", "said", "says", "schrieb", "schrieben", "geschrieben", "écrit", "ecrit", "escribió", "escribio", "escrigué", "escriure",
+	case "wrote", "writes", "nadesłał", "nadesłała", "sent", "said", "says", "schrieb", "schrieben", "geschrieben", "écrit", "ecrit", "escribió", "escribio", "escrigué", "escriure",
 		"scritto", "escreveu", "escribiu", "schreef", "geschreven", "verzond", "skrev", "skrifaði", "kirjoitti", "napisał", "napisała", "napisal", "napisala", "pisze",
 		"napsal", "napsala", "napísal", "napísala", "napisao", "napisala/o", "írta", "scris", "yazdı", "yazmış", "написал", "написала", "пишет", "писал", "писала",
 		"пише", "написав", "написала:", "написа", "έγραψε", "έγραψαν", "kirjutas", "rakstīja", "rašė", "menulis", "viết", "כתב", "כתבה", "מאת", "كتب", "كتبت", "نوشت", "लिखा", "ने":

@@ -9,7 +9,7 @@ import (
 const headerLines = 25
 
 // headerBlock finds the header lines of the old message that begin in line i, "From: … Sent: … To: … Subject: …". Two
-// different fields are needed, one of which says who or when, and one that does not stand in the lists that people
+// different fields are needed, one of which says who, or to whom and when, and one that does not stand in the lists that people
 // write ("From: Berlin, To: Paris, Date: Monday"): a subject, "Sent", or an address or a clock with the date.
 func (m *message) headerBlock(i int) (introduction, bool) {
 	first, _ := headerField(m.lines[i])
@@ -63,7 +63,7 @@ func (m *message) headerBlock(i int) (introduction, bool) {
 			count++
 		}
 	}
-	who := seen[fieldFrom] || seen[fieldSent] || seen[fieldDate]
+	who := seen[fieldFrom] || seen[fieldSent] || seen[fieldDate] && seen[fieldTo]
 	evidence := seen[fieldSent] || seen[fieldSubject] || seen[fieldDate] && (address || clock)
 	switch {
 	case count >= 2 && who && evidence:

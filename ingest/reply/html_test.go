@@ -60,7 +60,7 @@ func TestFromHTMLLimit(t *testing.T) {
 }
 
 func TestHostileHTML(t *testing.T) {
-	n := 1 << 20
+	n := 256 << 10
 	for name, s := range map[string]string{
 		"blockquotes":      strings.Repeat("<blockquote>a", n/13),
 		"closed":           strings.Repeat("a<blockquote>b</blockquote>", n/27),
@@ -77,7 +77,7 @@ func TestHostileHTML(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			FromHTML(s, 1<<18)
-			if took := time.Since(start); took > 2*time.Second { // 20 times what is allowed, for a machine that is busy
+			if took := time.Since(start); took > 2*time.Second { // 80 times what is allowed, for the race detector on a machine that is busy
 				t.Errorf("took %v", took)
 			} else {
 				t.Logf("took %v", took)

@@ -162,6 +162,8 @@ func TestText(t *testing.T) {
 		{"a new address is no header", "Please change\n\nFrom: old@example.com\nTo: new@example.com\n\nfrom today.", "Please change\n\nFrom: old@example.com\nTo: new@example.com\n\nfrom today."},
 		{"headings are no rules", "Summary\n-------\nNothing works, and I have tried all that you said.\n\nDetails\n-------\nThe lamp is red, the fan is loud, and it smells.", "Summary\n-------\nNothing works, and I have tried all that you said.\n\nDetails\n-------\nThe lamp is red, the fan is loud, and it smells."},
 
+		{"banners are no delimiters", "*****************\n** out of order **\n*****************\n\nRoom 1\nRoom 2", "*****************\n** out of order **\n*****************\n\nRoom 1\nRoom 2"},
+		{"fields of a report are no signature", "It failed.\n\nAction: failed\nRecipient: ann@example.com\nReference: 4711471147", "It failed.\n\nAction: failed\nRecipient: ann@example.com\nReference: 4711471147"},
 		{"delimiter", "Yes.\n\n-- \nAnn Example\nThe Shop\n\nAll our prices are without tax, as you know from our terms.", "Yes."},
 		{"delimiter without space", "Yes.\n--\nAnn Example", "Yes."},
 		{"delimiter within a line", "Yes -- and no.\nNever -- ever.", "Yes -- and no.\nNever -- ever."},
@@ -252,11 +254,11 @@ func hostile(n int) map[string]string {
 }
 
 func TestHostile(t *testing.T) {
-	for name, text := range hostile(1 << 20) {
+	for name, text := range hostile(256 << 10) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			got := Text(text)
-			if took := time.Since(start); took > 2*time.Second { // 20 times what is allowed, for a machine that is busy
+			if took := time.Since(start); took > 2*time.Second { // 80 times what is allowed, for the race detector on a machine that is busy
 				t.Errorf("took %v", took)
 			} else {
 				t.Logf("took %v", took)

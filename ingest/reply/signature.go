@@ -106,10 +106,10 @@ func (p *passage) cutDelimited() bool {
 // isDelimiter says that a line may divide the signature from the text.
 func isDelimiter(line string) bool {
 	switch line {
-	case "—", "–", "__", "––", "——", "---", "- -", "-- --":
+	case "—", "–", "__", "––", "——", "- -", "-- --":
 		return true
 	}
-	return isRule(line)
+	return isRule(line) && !strings.ContainsAny(line, "*#~") // those are banners and headings
 }
 
 // isProse says that a line is part of a text rather than of a signature.
@@ -217,7 +217,9 @@ func (p *passage) cutContact() bool {
 
 // isName says that a line is a few words with capitals, as names are.
 func isName(line string) bool {
-	line = strings.TrimPrefix(line, "#sig#")
+	if strings.ContainsAny(line, ":;@=") {
+		return false
+	}
 	n := 0
 	for word := range strings.FieldsSeq(strings.Trim(line, "*_ ")) {
 		r, _ := utf8.DecodeRuneInString(word)
@@ -228,7 +230,7 @@ func isName(line string) bool {
 			return false
 		}
 	}
-	return n > 0 && strings.IndexByte("?!:;", line[len(line)-1]) < 0
+	return n > 0 && strings.IndexByte("?!", line[len(line)-1]) < 0
 }
 
 // isContact says that a line is an address of mail, a link, or a telephone number, with or without its name before it.

@@ -118,13 +118,14 @@ func (p *parser) read(r io.Reader, size int64) {
 // parser is what all walkers of one message share.
 type parser struct {
 	mail        *ingest.Mail
-	fallback    string // charset of text that names none; known
+	fallback    string   // charset of text that names none; known
 	own         []string // Options.Addresses
-	declared    string // charset that the message's own Content-Type names
+	declared    string   // charset that the message's own Content-Type names
 	entities    int
 	kept        []byte           // octets of body parts, decoded from their transfer encoding
 	plain       int              // octets of kept that are plain text
 	bodies      []body           // what lies in kept
+	pages       []string         // HTML that the text is made of, where it is made of that alone
 	spare       []spareBody      // bodies that count where the message has no other; in kept as well
 	groups      int              // multipart/alternative seen, and others that are alternatives
 	spareOctets int              // octets of kept that are spare

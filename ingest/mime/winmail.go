@@ -195,7 +195,7 @@ func (p *parser) useSpare() {
 		return
 	}
 	for _, b := range p.bodies {
-		if strings.TrimSpace(p.bodyText(b)) != "" {
+		if text, _ := p.bodyText(b); strings.TrimSpace(text) != "" {
 			return
 		}
 	}

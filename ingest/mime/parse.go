@@ -2,7 +2,8 @@
 //
 // It is total: any octets give a Mail, and what is broken is listed in its defects. It is bounded: every octet is looked
 // at a fixed number of times, and memory does not grow with the message. It is pure: the only input is the reader, and
-// the same octets give the same Mail.
+// the same octets give the same Mail. Mail that programs read in several ways has one reading here, and a defect tells of
+// the others.
 //
 // The octets pass once through a walker, which finds lines and boundaries, into leaves, which decode, count and hash
 // them. go-message supplies the character sets; its part reader is not used, because it lets every octet pass every

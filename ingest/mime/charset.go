@@ -41,7 +41,7 @@ func lookup(name string) (canonical string, ok bool) {
 		return utf16Name, true
 	case "gb2312", "gb_2312-80", "gbk", "cp936", "ms936", "x-gbk", "gb18030", "euc-cn":
 		return "gb18030", true // each is a part of the last
-	case "cp1252", "ansi", "iso8859-1", "iso_8859-1", "iso-8859-1", "latin1", "latin-1", "iso-8859-1-windows-1252", "x-cp1252", "8859-1":
+	case "cp1252", "iso8859-1", "iso_8859-1", "iso-8859-1", "latin1", "latin-1", "iso-8859-1-windows-1252", "x-cp1252", "8859-1":
 		return "windows-1252", true // as browsers read ISO 8859-1
 	case "cp932", "ms932", "shift-jis", "x-sjis", "windows-31j":
 		return "shift_jis", true

@@ -1,6 +1,7 @@
 package mime
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/mailintake/mailintake/ingest"
@@ -31,13 +32,12 @@ func (w *walker) endHeader() {
 	if root && !top && !(w.entity && len(w.frames) == 0) && len(h.fields) > 0 { // of an attached message
 		w.addReport(strings.TrimSuffix(path, ".1"), "message/rfc822", h.raw)
 	}
-	empty := len(h.raw) == 0
 
 	parent := &frame{}
 	if len(w.frames) > 0 {
 		parent = &w.frames[len(w.frames)-1]
 	}
-	if !e.typed && parent.digest && !empty {
+	if !e.typed && parent.digest {
 		e.contentType = "message/rfc822"
 	}
 	w.inHeader = false
@@ -78,6 +78,7 @@ func (w *walker) endHeader() {
 		}
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(index)
+		w.defect(EncodingForbidden, path, "")
 		if w.nested == maxEncoded {
 			w.defect(TooDeep, path, "")
 			break
@@ -93,7 +94,6 @@ func (w *walker) endHeader() {
 		p.Body = !attached && isBodyText(&e)
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(w.addPart(p))
-		w.leaf.silent = empty && len(w.frames) > 0
 		if w.leaf.sniff = !attached && w.protectPart(path, &e); w.leaf.sniff {
 			w.leaf.head = make([]byte, 0, sniffLength)
 		}
@@ -121,6 +121,18 @@ func (w *walker) headerDefects(where string) {
 	if h.full {
 		w.defect(HeaderTooLong, where, "")
 	}
+	if h.spaced {
+		w.defect(HeaderSpace, where, "")
+	}
+	if bytes.IndexByte(h.raw, 0) >= 0 {
+		w.defect(NulRemoved, where, "")
+	}
+	if w.eol == '\n' && hasBareCR(h.raw) {
+		w.defect(BareCR, where, "")
+	}
+	if h.crlf && h.lf {
+		w.defect(LinesMixed, where, "")
+	}
 	if h.junk > 0 {
 		w.defect(HeaderLine, where, "")
 	}
@@ -133,6 +145,20 @@ func (w *walker) headerDefects(where string) {
 		} else {
 			w.defect(HeaderUnended, where, "")
 		}
+	}
+}
+
+// hasBareCR looks for a CR that no LF follows.
+func hasBareCR(raw []byte) bool {
+	for {
+		i := bytes.IndexByte(raw, '\r') + 1
+		if i == 0 || i == len(raw) {
+			return false
+		}
+		if raw[i] != '\n' {
+			return true
+		}
+		raw = raw[i:]
 	}
 }
 
@@ -162,11 +188,7 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 		w.groups++
 		f.group = w.groups
 	}
-	if b := strings.TrimRight(e.params.get("boundary"), " \t"); b != "" && len(b) <= maxBoundary {
-		f.boundary = []byte(b)
-	} else {
-		w.defect(BoundaryMissing, w.place(f.path), "")
-	}
+	w.setBoundary(&f, e)
 	w.mail.Multiparts = append(w.mail.Multiparts, ingest.Multipart{Path: w.place(f.path), ContentType: e.contentType})
 	w.frames = append(w.frames, f)
 	w.open++
@@ -179,6 +201,37 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 	}
 }
 
+// setBoundary takes the boundary that a multipart declares.
+func (w *walker) setBoundary(f *frame, e *entity) {
+	declared, encoded := e.params.boundary()
+	b := strings.TrimRight(declared, " \t")
+	if b == "" || len(b) > maxBoundary {
+		w.defect(BoundaryMissing, w.place(f.path), "")
+		return
+	}
+	f.boundary, f.pad = []byte(b), declared[len(b):]
+	if encoded || !isBoundaryValue(b) {
+		w.defect(BoundaryBad, w.place(f.path), b)
+	}
+	for i := range w.frames {
+		if bytes.Equal(w.frames[i].boundary, f.boundary) {
+			w.defect(BoundaryReused, w.place(f.path), b)
+		}
+	}
+}
+
+// isBoundaryValue tells boundaries as RFC 2046 §5.1.1 allows them.
+func isBoundaryValue(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case isLetter(c), isDigit(c), strings.IndexByte("'()+_,-./:=? ", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return len(s) <= 70
+}
+
 // addPart lists a part and gives its index.
 func (w *walker) addPart(p ingest.Part) int {
 	w.mail.Parts = append(w.mail.Parts, p)
@@ -187,14 +240,11 @@ func (w *walker) addPart(p ingest.Part) int {
 
 // describe is what the header alone says about a part.
 func (w *walker) describe(path string, e *entity) ingest.Part {
-	name, unsafe := w.filename(e)
-	if unsafe {
-		w.defect(FilenameUnsafe, path, name)
-	}
+	name := w.filename(path, e)
 	return ingest.Part{
 		Path:        path,
 		ContentType: e.contentType,
-		Charset:     shorten(clean(e.params.get("charset")), 100),
+		Charset:     shorten(clean(e.params.charset()), 100),
 		Filename:    name,
 		ContentID:   e.contentID,
 		Inline:      e.disposition == "inline",
@@ -236,7 +286,9 @@ func (w *walker) readEntity(where string, top bool) entity {
 		case "content-type":
 			if first(0, "Content-Type") {
 				value := h.value(f)
-				e.contentType, e.params = parseParams(value)
+				var found paramReader
+				e.contentType, e.params, found = parseParams(value)
+				w.paramDefects(where, found)
 				var sound bool
 				e.contentType, sound = cleanType(e.contentType)
 				if e.typed = value != ""; e.typed && !sound {
@@ -254,7 +306,10 @@ func (w *walker) readEntity(where string, top bool) entity {
 		case "content-disposition":
 			if first(2, "Content-Disposition") {
 				var d string
-				d, e.dispParams = parseParams(h.value(f))
+				var found paramReader
+				d, e.dispParams, found = parseParams(h.value(f))
+				w.paramDefects(where, found)
+				d = strings.TrimSpace(dropComments(d))
 				e.disposition = strings.ToLower(d)
 				if e.disposition != "inline" && e.disposition != "" {
 					e.disposition = "attachment" // unknown ones are attachments, RFC 2183 §2.8
@@ -270,7 +325,7 @@ func (w *walker) readEntity(where string, top bool) entity {
 		e.contentType = "text/plain" // RFC 2045 §5.2
 	}
 	if top {
-		w.declared = e.params.get("charset")
+		w.declared = e.params.charset()
 		w.readFields()
 		w.keepHeader()
 		if w.view != nil {
@@ -278,6 +333,16 @@ func (w *walker) readEntity(where string, top bool) entity {
 		}
 	}
 	return e
+}
+
+// paramDefects notes what another parser may read otherwise.
+func (w *walker) paramDefects(where string, found paramReader) {
+	if found.commented {
+		w.defect(CommentRemoved, where, "")
+	}
+	if found.repeated != "" {
+		w.defect(DuplicateParam, where, found.repeated)
+	}
 }
 
 // cleanType makes type/subtype of what stands before the parameters. ok is false where that has not the form: what looks

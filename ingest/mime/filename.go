@@ -3,36 +3,39 @@ package mime
 import "strings"
 
 // filename is the name of a part as the sender gave it: filename*, filename, name*, name. Control characters are taken out,
-// a path in it is not; unsafe says that it could do harm where it is used as it is.
-func (w *walker) filename(e *entity) (name string, unsafe bool) {
-	fallback := func(raw []byte) string { return w.headerText(string(raw), "") }
-	for _, source := range []struct {
-		list params
-		name string
-	}{{e.dispParams, "filename"}, {e.params, "name"}} {
-		if source.list == nil {
-			continue
-		}
-		v, ok := source.list.extended(source.name, fallback)
-		if !ok {
-			v = fallback([]byte(source.list.get(source.name)))
-		}
-		if v == "" {
-			continue
-		}
-		v = clean(v)
-		name := strings.Map(func(r rune) rune {
-			switch {
-			case r == '\t' || r == '\n' || r == '\r':
-				return ' '
-			case r < 0x20 || r >= 0x7f && r < 0xa0:
-				return -1
-			}
-			return r
-		}, v)
-		return shortenName(strings.TrimSpace(name), maxFilename), name != v || strings.ContainsFunc(name, isHarmful)
+// a path in it is not.
+func (w *walker) filename(path string, e *entity) string {
+	raw := w.nameParam(e.dispParams, "filename")
+	other := w.nameParam(e.params, "name")
+	switch {
+	case raw == "":
+		raw = other
+	case other != "" && other != raw:
+		w.defect(FilenameConflict, path, other)
 	}
-	return "", false
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			return ' '
+		case r < 0x20 || r >= 0x7f && r < 0xa0:
+			return -1
+		}
+		return r
+	}, raw)
+	if name != raw || strings.ContainsFunc(name, isHarmful) {
+		w.defect(FilenameUnsafe, path, name)
+	}
+	return shortenName(strings.TrimSpace(name), maxFilename)
+}
+
+// nameParam is a file name among parameters, decoded by RFC 2231 or, as many senders do, RFC 2047.
+func (w *walker) nameParam(list params, name string) string {
+	fallback := func(raw []byte) string { return w.headerText(string(raw), "") }
+	v, ok := list.extended(name, fallback)
+	if !ok {
+		v = fallback([]byte(list.get(name)))
+	}
+	return clean(v)
 }
 
 // isHarmful tells characters that lead a file name elsewhere or show it as another: separators and directions.

@@ -24,6 +24,8 @@ type header struct {
 	envelope     bool // an envelope line was left out
 	ended        bool // by an empty line
 	blank        bool // empty lines came before
+	spaced       bool // white space before a colon
+	crlf, lf     bool // line ends that were seen
 }
 
 // field is one header field; the positions are those in header.raw.
@@ -64,6 +66,10 @@ func (h *header) line(line []byte, ends bool) int {
 		return headerGoesOn
 	}
 	h.skip = false
+	if n := len(line); ends && n > 0 && line[n-1] == '\n' {
+		cr := n > 1 && line[n-2] == '\r'
+		h.crlf, h.lf = h.crlf || cr, h.lf || !cr
+	}
 	switch text := bytes.Trim(line, "\r\n"); {
 	case len(text) == 0:
 		if h.message && len(h.raw) == 0 && !h.full {
@@ -90,6 +96,10 @@ func (h *header) line(line []byte, ends bool) int {
 				h.envelope, h.skip = true, true
 				break
 			}
+			if text[0] == ':' && len(h.fields) > 0 && h.suspect < 0 {
+				h.junk, h.skip, h.dropped = h.junk+1, true, true // a field that lost its name
+				break
+			}
 			if h.blank && len(h.raw) == 0 {
 				return headerOver // the empty line was the end of an empty header
 			}
@@ -111,6 +121,7 @@ func (h *header) line(line []byte, ends bool) int {
 		at := len(h.raw)
 		at += len(line) - len(bytes.TrimLeft(line, "\r\n"))
 		colon := at + n + bytes.IndexByte(text[n:], ':')
+		h.spaced = h.spaced || colon > at+n
 		h.fields = append(h.fields, field{name: at, nameEnd: at + n, value: min(colon+1, maxHeader)})
 	}
 	h.midLine = !ends
@@ -215,6 +226,9 @@ func (h *header) name(f field, buf *[64]byte) []byte {
 func (h *header) value(f field) string {
 	raw := h.raw[min(f.value, f.end):f.end]
 	raw = bytes.Trim(raw, " \t\r\n")
+	if bytes.IndexByte(raw, 0) >= 0 {
+		raw = bytes.ReplaceAll(raw, []byte{0}, nil)
+	}
 	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
 		return string(raw)
 	}

@@ -1,6 +1,7 @@
 package mime
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/mailintake/mailintake/ingest/class"
@@ -8,7 +9,8 @@ import (
 
 // What a leaf does with its octets.
 const (
-	discard  = iota // an epilogue, or nothing
+	discard  = iota // nothing
+	epilogue        // what comes behind a closing boundary: left out
 	preamble        // what comes before the first boundary: text if none follows
 	part            // a part, listed
 )
@@ -22,7 +24,6 @@ type leaf struct {
 	decode decoder
 	sub    expander  // reads what is packed in the part
 	uu     *uuReader // takes uuencoded files out of text
-	silent bool      // not listed when empty
 	sniff  bool      // head is kept, for S/MIME
 	head   []byte    // the first octets
 
@@ -64,7 +65,7 @@ func (l *leaf) keepText(html bool, params params, group int) {
 		l.limit = min(l.limit, maxPlainOctets-p.plain)
 	}
 	l.limit = max(l.limit, 0)
-	l.body = body{start: len(p.kept), charset: params.get("charset"), html: html, group: group}
+	l.body = body{start: len(p.kept), charset: params.charset(), html: html, group: group}
 	if !html {
 		l.body.flowed = strings.EqualFold(params.get("format"), "flowed")
 		l.body.delSp = strings.EqualFold(params.get("delsp"), "yes")
@@ -93,6 +94,14 @@ func (l *leaf) replay(lines []byte, eol byte) {
 
 func (l *leaf) write(p []byte) {
 	if l.kind == discard || len(p) == 0 {
+		return
+	}
+	if l.kind == epilogue {
+		if len(bytes.TrimSpace(p)) > 0 {
+			w := l.walker
+			w.defect(EpilogueText, w.place(w.frames[len(w.frames)-1].path), "")
+			l.kind = discard
+		}
 		return
 	}
 	if l.heldLen > 0 {
@@ -145,7 +154,8 @@ func (l *leaf) promote(path string) {
 func (l *leaf) finish(drop bool) {
 	w := l.walker
 	switch l.kind {
-	case discard:
+	case discard, epilogue:
+		l.kind = discard
 		return
 	case preamble:
 		if l.keep {
@@ -175,10 +185,6 @@ func (l *leaf) finish(drop bool) {
 	parts = w.mail.Parts
 	if name := l.decode.uu.name; name != "" && parts[l.index].Filename == "" {
 		parts[l.index].Filename = w.packedName(path, name)
-	}
-	if l.silent && l.sum.size == 0 {
-		w.mail.Parts = parts[:l.index]
-		return
 	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
 	if l.sniff {

@@ -49,7 +49,7 @@ func TestMalformed(t *testing.T) {
 		{name: "no boundary at all", message: "Subject: s\nContent-Type: multipart/mixed\n\njust text\n", text: "just text",
 			types: []string{"text/plain"}, defects: []string{BoundaryMissing, BoundaryNeverSeen}},
 		{name: "boundary parameter twice", message: "Subject: s\nContent-Type: multipart/mixed; boundary=b; boundary=c\n\n" + two,
-			text: "one", types: []string{"text/plain", "application/pdf"}, files: []string{"a.pdf"}},
+			text: "one", types: []string{"text/plain", "application/pdf"}, files: []string{"a.pdf"}, defects: []string{DuplicateParam}},
 		{name: "boundary on a line of its own", message: "Subject: s\nContent-Type: multipart/mixed;\nboundary=\"b\"\n\n" + two,
 			text: "one", types: []string{"text/plain", "application/pdf"}, files: []string{"a.pdf"}},
 		{name: "boundary never appears", message: multipart + "only text here\n", text: "only text here",
@@ -61,7 +61,7 @@ func TestMalformed(t *testing.T) {
 		{name: "parts after the end", message: multipart + strings.Replace(two, "--b\nContent-Type: app", "--b--\n--b\nContent-Type: app", 1), text: "one",
 			types: []string{"text/plain", "application/pdf"}, files: []string{"a.pdf"}, defects: []string{PartAfterClose}},
 		{name: "same boundary inside", message: multipart + "--b\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\none\n--b--\n--b\nContent-Type: image/png\n\nx\n--b--\n",
-			text: "one", types: []string{"text/plain", "image/png"}},
+			text: "one", types: []string{"text/plain", "image/png"}, defects: []string{BoundaryReused}},
 		{name: "boundary of the outer one ends the inner one", message: multipart + "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\none\n--b\nContent-Type: image/png\n\nx\n--b--\n",
 			text: "one", types: []string{"text/plain", "image/png"}, defects: []string{MultipartUnclosed}},
 		{name: "unknown charset", message: "Subject: s\nContent-Type: text/plain; charset=x-none\n\ncaf\xc3\xa9\n", text: "café",
@@ -112,7 +112,7 @@ func TestMalformed(t *testing.T) {
 			types: []string{"text/plain"}, defects: []string{HeaderLine}},
 		{name: "first line begins with a space", message: " indented\nSubject: s\n\nhello\n", text: "hello",
 			types: []string{"text/plain"}, defects: []string{HeaderLine}},
-		{name: "space before the colon", message: "Subject : s\n\nhello\n", text: "hello", types: []string{"text/plain"}},
+		{name: "space before the colon", message: "Subject : s\n\nhello\n", text: "hello", types: []string{"text/plain"}, defects: []string{HeaderSpace}},
 		{name: "byte order mark and empty lines", message: "\xef\xbb\xbf\n\nSubject: s\n\nhello\n", text: "hello", types: []string{"text/plain"}},
 		{name: "no empty line before the body", message: "Subject: s\nhello there\n\nmore\n", text: "hello there\n\nmore",
 			types: []string{"text/plain"}, defects: []string{HeaderUnended}},
@@ -138,7 +138,7 @@ func TestMalformed(t *testing.T) {
 			types: []string{"application/pdf"}, files: []string{"Übersicht.pdf"}},
 		{name: "path in a file name", message: multipart + "--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=\"../../etc/pass\x07wd\"\n\nx\n--b--\n",
 			types: []string{"application/pdf"}, files: []string{"../../etc/passwd"}, defects: []string{FilenameUnsafe}},
-		{name: "encoded words with spaces and splits", message: "Subject: =?utf-8?Q?gr=C3?=\n =?UTF-8?Q?=BCn und blau?= =?x-none?Q?=FF?= =?utf-8?B?w6\n\n", subject: "grün und blau =?x-none?Q?=FF?= =?utf-8?B?w6",
+		{name: "encoded words with spaces and splits", message: "Subject: =?utf-8?Q?gr=C3?=\n =?UTF-8?Q?=BCn und blau?= =?x-none?Q?=FF?= =?utf-8?B?w6\n\n", subject: "grün und blauÿ =?utf-8?B?w6",
 			types: []string{"text/plain"}, defects: []string{EncodedWord}},
 		{name: "one bad address", message: "Subject: s\nTo: Good <a@example.com>, Bad <, \"Un closed <b@example.com>, c@example.com\n\nx\n", text: "x",
 			types: []string{"text/plain"}, defects: []string{AddressBad},
@@ -173,7 +173,7 @@ func TestMalformed(t *testing.T) {
 				}
 			}},
 		{name: "attached message in base64", message: multipart + "--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogaW5uZXINCg0KaGVsbG8NCg==\n--b\nContent-Type: image/png\n\nx\n--b--\n",
-			types: []string{"message/rfc822", "text/plain", "image/png"},
+			types: []string{"message/rfc822", "text/plain", "image/png"}, defects: []string{EncodingForbidden},
 			check: func(t *testing.T, m *ingest.Mail) {
 				if m.Parts[0].Size != 25 || m.Parts[1].Path != "1.1" || m.Parts[1].Size != 7 {
 					t.Errorf("got %+v", m.Parts)

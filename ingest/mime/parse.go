@@ -39,6 +39,7 @@ const (
 	maxPreamble    = 1 << 20   // octets before the first boundary; what is longer is a part
 	maxDefects     = 100
 	maxSameDefects = 10
+	maxDefectText  = 200 // octets
 
 	// Octets of body parts that are kept until the end of the message, to be decoded to text. HTML shrinks when its
 	// tags go, so that it may be longer.
@@ -159,7 +160,7 @@ func (p *parser) defect(code, where, text string) {
 			}
 		}
 	}
-	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(shorten(text, 600)), 200)})
+	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(shorten(text, 600)), maxDefectText)})
 }
 
 // finish makes the text and settles what depends on the whole message.

@@ -83,7 +83,7 @@ func TestAddresses(t *testing.T) {
 		"nobody":                                 {a("nobody", "")},
 		", ,,":                                   nil,
 		"A <>":                                   {a("A", "")},
-		"'A' <a@b>":                              {a("A", "a@b")},
+		"'A' <a@b>":                              {a("'A'", "a@b")},
 		"ü@ü.example":                            {a("", "ü@ü.example")},
 		"\"A \\\"B\\\" C\\\\\" <a@b>":            {a("A \"B\" C\\", "a@b")},
 	} {
@@ -121,6 +121,7 @@ func TestHeaderText(t *testing.T) {
 		"=?iso-8859-1?Q?=80?=":                 "€",
 		"=?us-ascii?Q?=E9?=":                   "é",
 		"=?none?Q?a?=":                         "a",
+		"=?none?Q?a=E4?=":                      "aä",
 		"\xe9t\xe9":                            "été",
 	} {
 		p := &parser{mail: new(ingest.Mail), fallback: "windows-1252"}

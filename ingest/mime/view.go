@@ -46,6 +46,9 @@ func (p *parser) makeHTML() {
 	if !p.mail.HasHTML {
 		return
 	}
+	// What is wrong in HTML that Mail.Text was not made of is no defect of Mail.
+	defects := p.mail.Defects
+	defer func() { p.mail.Defects = defects }()
 	var out strings.Builder
 	for _, b := range p.shownBodies(true) {
 		s := clean(p.decodeBody(b))

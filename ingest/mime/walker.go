@@ -35,6 +35,7 @@ type walker struct {
 type frame struct {
 	path      string // as in ingest.Part; the root multipart has none
 	boundary  []byte // as declared; nil in a message frame, or where none is
+	pad       string // white space at its end, which RFC 2046 §5.1.1 forbids; it may stand before closing dashes
 	guessed   []byte // found by guess; it counts as well
 	multipart bool
 	digest    bool // children are message/rfc822 by default, RFC 2046 §5.1.5
@@ -272,9 +273,9 @@ func (w *walker) match(line []byte) (i int, last bool) {
 		if !f.multipart {
 			continue
 		}
-		is, last := isBoundary(line, f.boundary)
+		is, last := isBoundary(line, f.boundary, f.pad)
 		if !is {
-			is, last = isBoundary(line, f.guessed)
+			is, last = isBoundary(line, f.guessed, "")
 		}
 		switch {
 		case !is:
@@ -288,12 +289,12 @@ func (w *walker) match(line []byte) (i int, last bool) {
 }
 
 // isBoundary tells whether what follows two dashes is a boundary, and whether it is the closing one.
-func isBoundary(line, boundary []byte) (is, last bool) {
+func isBoundary(line, boundary []byte, pad string) (is, last bool) {
 	if boundary == nil || !bytes.HasPrefix(line, boundary) {
 		return false, false
 	}
 	rest := string(line[len(boundary):])
-	return rest == "" || rest == "--", rest != ""
+	return rest == "" || strings.TrimPrefix(rest, pad) == "--", rest != ""
 }
 
 // guessLook is how many octets behind a line guess looks at.
@@ -329,6 +330,7 @@ func (w *walker) delimiter(i int, last bool, skip, n int) {
 	w.bol = true
 	if last {
 		f.closed = true
+		w.leaf.kind = epilogue
 		return
 	}
 	if f.closed {

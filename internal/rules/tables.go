@@ -92,9 +92,10 @@ func House() Table {
 			"golang.org/x/sync":                      {"cmd/mailintake", "ingest/poll", "ingest/relay", "internal/bench"},
 			"golang.org/x/text":                      {"ingest/dial", "ingest/imap", "ingest/mime", "ingest/tnef"},
 
-			"github.com/google/go-cmp": nil,
-			"go.uber.org/goleak":       nil,
-			"pgregory.net/rapid":       nil,
+			"github.com/google/go-cmp":    nil,
+			"github.com/jhillyerd/enmime": nil, // Parse is measured beside it
+			"go.uber.org/goleak":          nil,
+			"pgregory.net/rapid":          nil,
 		},
 		InTests: map[string][]string{
 			// The relay's tests set limits of the server that it talks to, and hook into it.

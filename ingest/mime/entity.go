@@ -94,8 +94,8 @@ func (w *walker) endHeader() {
 		p.Body = !attached && isBodyText(&e)
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(w.addPart(p))
-		if w.leaf.sniff = !attached && w.protectPart(path, &e); w.leaf.sniff {
-			w.leaf.head = make([]byte, 0, sniffLength)
+		if !attached {
+			w.protectPart(path, &e)
 		}
 		if p.Body {
 			w.leaf.keepText(html, e.params, group)
@@ -105,9 +105,9 @@ func (w *walker) endHeader() {
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
 			w.refer(p.ContentID, w.leaf.index)
 		}
-		w.leaf.sub = w.expand(p.ContentType, w.container(p))
+		w.leaf.sub = w.expand(p.ContentType, w.container(p, &e))
 		if p.ContentType == "text/plain" && e.disposition != "attachment" {
-			w.leaf.takeFiles(w.container(p))
+			w.leaf.takeFiles(w.container(p, &e))
 		}
 	}
 	if lines != nil {

@@ -90,8 +90,8 @@ type packed struct {
 	sub   expander
 }
 
-// begin lists a packed part.
-func (p *parser) begin(part ingest.Part) *packed {
+// addPacked lists a part that was packed in another and begins it.
+func (p *parser) addPacked(part ingest.Part) *packed {
 	if p.entities >= maxEntities || len(p.mail.Parts) >= maxParts {
 		p.defect(TooManyParts, "", "")
 		return nil

@@ -66,7 +66,7 @@ func (m *winmail) Begin(k tnef.Kind) {
 	case tnef.RTF:
 		part.ContentType, part.Filename = "application/rtf", m.stem+"-body.rtf"
 	}
-	m.current = m.p.begin(part)
+	m.current = m.p.addPacked(part)
 	if k == tnef.Message && m.current != nil {
 		m.current.sub = m.p.expand(part.ContentType, container{path: m.path, depth: m.in.depth, nested: m.in.nested, attached: true})
 	}

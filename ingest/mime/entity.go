@@ -91,7 +91,7 @@ func (w *walker) endHeader() {
 		p := w.describe(path, &e)
 		html := e.contentType == "text/html"
 		p.Attached = attached
-		p.Body = !attached && isBodyText(&e)
+		p.Body = !attached && isBodyText(&e) && packing(p.ContentType, p.Filename) == notPacked
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(w.addPart(p))
 		if !attached {
@@ -106,7 +106,7 @@ func (w *walker) endHeader() {
 			w.refer(p.ContentID, w.leaf.index)
 		}
 		w.leaf.sub = w.expand(p.ContentType, w.container(p, &e))
-		if p.ContentType == "text/plain" && e.disposition != "attachment" {
+		if p.ContentType == "text/plain" && e.disposition != "attachment" && w.leaf.sub == nil {
 			w.leaf.takeFiles(w.container(p, &e))
 		}
 	}

@@ -91,11 +91,11 @@ func (w *walker) endHeader() {
 		p := w.describe(path, &e)
 		html := e.contentType == "text/html"
 		p.Attached = attached
-		p.Body = !attached && isBodyText(&e)
+		p.Body = !attached && isBodyText(&e) && packing(p.ContentType, p.Filename) == notPacked
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(w.addPart(p))
-		if w.leaf.sniff = !attached && w.protectPart(path, &e); w.leaf.sniff {
-			w.leaf.head = make([]byte, 0, sniffLength)
+		if !attached {
+			w.protectPart(path, &e)
 		}
 		if p.Body {
 			w.leaf.keepText(html, e.params, group)
@@ -107,9 +107,9 @@ func (w *walker) endHeader() {
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
 			w.refer(p.ContentID, w.leaf.index)
 		}
-		w.leaf.sub = w.expand(p.ContentType, w.container(p))
-		if p.ContentType == "text/plain" && e.disposition != "attachment" {
-			w.leaf.takeFiles(w.container(p))
+		w.leaf.sub = w.expand(p.ContentType, w.container(p, &e))
+		if p.ContentType == "text/plain" && e.disposition != "attachment" && w.leaf.sub == nil {
+			w.leaf.takeFiles(w.container(p, &e))
 		}
 	}
 	if lines != nil {

@@ -2,11 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,9 +10,6 @@ import (
 
 	"github.com/mailintake/mailintake/ingest"
 )
-
-// pieceSize is how much of a message one row of raw holds.
-const pieceSize = 256 << 10
 
 // relayBuckets is the number of rows in relay_bucket.
 const relayBuckets = 64
@@ -37,19 +30,6 @@ on conflict (channel_id, ref) do update
   where l.standing = 3 or (l.standing in (4, 5) and excluded.standing in (1, 2))
 returning ref`
 
-const messageSQL = `insert into message (day, message_id, channel_id, seq, epoch, replica, ref, received_at, stored_at, size, sha256, parser_version, mail, body_text)
-select day, id, @channel, seq, @epoch, @owner, ref, received, @at, size, sha, @parser, mail, body
-from unnest(@days::date[], @ids::uuid[], @seqs::bigint[], @refs::text[], @received::timestamptz[], @sizes::bigint[], @shas::bytea[], @mails::jsonb[], @bodies::text[])
-  as t(day, id, seq, ref, received, size, sha, mail, body)`
-
-const eventSQL = `insert into event (day, channel_id, seq, event_id, message_id, type, at, epoch, replica, data)
-select day, @channel, seq, event, message, type, @at, @epoch, @owner, data
-from unnest(@days::date[], @seqs::bigint[], @events::uuid[], @messages::uuid[], @types::text[], @datas::text[])
-  as t(day, seq, event, message, type, data)`
-
-const outboxSQL = `insert into outbox (bucket, channel_id, day, seq)
-select @bucket, @channel, day, seq from unnest(@days::date[], @seqs::bigint[]) with ordinality as t(day, seq, n) order by n`
-
 const advanceSQL = `update channel_state set next_seq = @next, folder = @folder, uid_validity = @validity,
   floor_uid = @floor, last_uid = @last, started = case when @start and (@restart or started is null) then now() when @restart and not @start then null else started end,
   baseline = coalesce(baseline, case when @start then now() end)
@@ -58,18 +38,29 @@ where channel_id = @channel`
 // Commit writes a batch in one transaction and about five round trips, whatever the batch holds.
 func (s *Store) Commit(ctx context.Context, own ingest.Ownership, b *ingest.Batch) (ingest.Receipt, error) {
 	r := ingest.Receipt{IDs: map[ingest.Ref]ingest.MessageID{}, Known: map[ingest.Ref]ingest.Standing{}}
-	l := newLedgerRows(b)
+	l, c := newLedgerRows(b), newConversation(b.Channel)
+	for i := range l.made {
+		c.marks[i] = markOf(b.Channel, b.Items[i].Mail)
+	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		// The octets go first, before anything is locked. A process that is paused in the middle of a COPY cannot be
 		// ended by any timeout of the server: with the channel's row locked nobody could take the channel over.
 		if err := copyRaw(ctx, tx, l.raws(b)); err != nil {
 			return err
 		}
-		next, at, fresh, err := s.enter(ctx, tx, own, b, l)
+		next, at, fresh, err := s.enter(ctx, tx, own, b, l, c)
 		if err != nil {
 			return err
 		}
-		return s.write(ctx, tx, own, b, next, at, fresh, l.stale(fresh), &r)
+		for _, i := range fresh {
+			if c.marks[i] != nil {
+				c.place(i, l.made[i], &b.Items[i])
+			}
+		}
+		if err := c.hints(ctx, tx); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, own, b, c, next, at, fresh, l.stale(fresh), &r)
 	})
 	if errors.Is(err, errFenced) {
 		return ingest.Receipt{}, &ingest.Error{Op: "commit", Kind: ingest.KindFenced, Reason: ingest.ReasonInternal, Err: err}
@@ -89,7 +80,7 @@ var errFenced = errors.New("the channel has another owner")
 type ledgerRows struct {
 	refs, reasons, details []string
 	standings              []int16
-	ids                    []*uuid.UUID
+	ids                    uuids
 	contents               [][]byte
 	sizes                  []int64
 	unsettled              []bool
@@ -100,7 +91,7 @@ type ledgerRows struct {
 
 func newLedgerRows(b *ingest.Batch) *ledgerRows {
 	l := &ledgerRows{index: make(map[string]int, len(b.Items)), made: make(map[int]ingest.MessageID, len(b.Items))}
-	now := time.Now()
+	newID := newMessageIDs(time.Now())
 	for i := range b.Items {
 		it := &b.Items[i]
 		ref := it.Ref.String()
@@ -108,20 +99,19 @@ func newLedgerRows(b *ingest.Batch) *ledgerRows {
 			continue // one statement cannot write a row twice, and the first will do
 		}
 		l.index[ref] = i
-		var id *uuid.UUID
+		var id uuid.UUID
 		switch it.Standing {
 		case ingest.Stored:
-			l.made[i] = newMessageID(now)
-			u := uuid.UUID(l.made[i])
-			id = &u
+			l.made[i] = newID(len(l.made))
+			id = uuid.UUID(l.made[i])
 		case ingest.Duplicate:
-			id = (*uuid.UUID)(&it.Original)
+			id = uuid.UUID(it.Original)
 		}
 		var content []byte
 		if it.Content != (ingest.Digest{}) {
 			content = it.Content[:]
 		}
-		l.refs, l.standings, l.ids, l.contents = append(l.refs, ref), append(l.standings, int16(it.Standing)), append(l.ids, id), append(l.contents, content)
+		l.refs, l.standings, l.ids, l.contents = append(l.refs, ref), append(l.standings, int16(it.Standing)), append(l.ids, nullable(id)), append(l.contents, content)
 		l.sizes, l.reasons, l.details = append(l.sizes, it.Size), append(l.reasons, string(it.Reason)), append(l.details, it.Detail)
 		l.unsettled = append(l.unsettled, it.Settle && (it.Standing == ingest.Stored || it.Standing == ingest.Duplicate))
 	}
@@ -157,19 +147,8 @@ func (l *ledgerRows) stale(fresh []int) []ingest.MessageID {
 	return ids
 }
 
-// copyRaw stores octets by COPY.
-func copyRaw(ctx context.Context, tx pgx.Tx, raws []rawMessage) error {
-	if len(raws) == 0 {
-		return nil
-	}
-	src := &pieces{messages: raws}
-	defer src.close()
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"raw"}, []string{"day", "message_id", "piece", "octets"}, src)
-	return err
-}
-
-// enter takes the fence and the refs: one round trip. fresh holds the indices of the items that are ours to write.
-func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch, l *ledgerRows) (next int64, at time.Time, fresh []int, err error) {
+// enter takes the fence and the refs, and learns about the conversations: one round trip. fresh holds the indices of the items that are ours to write.
+func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch, l *ledgerRows, c *conversation) (next int64, at time.Time, fresh []int, err error) {
 	batch := &pgx.Batch{}
 	fenced := true
 	batch.Queue(fenceSQL, pgx.NamedArgs{"channel": own.Channel, "owner": own.Replica, "epoch": own.Epoch}).Query(func(rows pgx.Rows) error {
@@ -185,6 +164,7 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 			return err
 		})
 	}
+	c.ask(batch, b.Items)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return 0, at, nil, err
 	}
@@ -205,38 +185,25 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 const staleRawSQL = `delete from raw where day = any(@days::date[]) and message_id = any(@ids::uuid[])`
 
 // write adds messages, events and outbox rows, and takes back the octets of stale ids, in one round trip.
-func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch, next int64, at time.Time, fresh []int, stale []ingest.MessageID, r *ingest.Receipt) error {
-	var m struct {
-		days     []time.Time
-		ids      []uuid.UUID
-		seqs     []int64
-		refs     []string
-		received []*time.Time
-		sizes    []int64
-		shas     [][]byte
-		mails    []string
-		bodies   []string
-	}
-	var e struct {
-		days     []time.Time
-		seqs     []int64
-		events   []uuid.UUID
-		messages []*uuid.UUID
-		types    []string
-		datas    []string
-	}
-	parser := 0
+func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *ingest.Batch, conv *conversation, next int64, at time.Time, fresh []int, stale []ingest.MessageID, r *ingest.Receipt) error {
+	var m messageRows
+	var e eventRows
 	for _, i := range fresh {
 		it := &b.Items[i]
 		c := ingest.Committed{Channel: b.Channel, Sequence: next, At: at, Item: it}
-		event := uuid.UUID(newMessageID(at))
-		var message *uuid.UUID
+		event := newMessageID(at)
+		var message uuid.UUID
 		if it.Standing == ingest.Stored {
-			c.ID = it.Original
 			// One arrival event for a message, ever: it bears the message's own id.
-			event = uuid.UUID(c.ID)
-			message = &event
-			r.IDs[it.Ref] = c.ID
+			event = it.Original
+			message = uuid.UUID(it.Original)
+			r.IDs[it.Ref] = it.Original
+			p := conv.placed[i]
+			// The caller's mail is left as it is: it may be committed again.
+			decided, mail := *it, *it.Mail
+			mail.AutoReply = p.auto
+			decided.Mail = &mail
+			c.ID, c.Item, c.Thread, c.Siblings = it.Original, &decided, p.thread, p.siblings
 		}
 		seq := int64(0)
 		if it.Event != nil {
@@ -245,12 +212,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 				return err
 			}
 			seq = next
-			e.days = append(e.days, dayOf(ingest.MessageID(event)))
-			e.seqs = append(e.seqs, seq)
-			e.events = append(e.events, event)
-			e.messages = append(e.messages, message)
-			e.types = append(e.types, typ)
-			e.datas = append(e.datas, string(data))
+			e.add(seq, event, message, typ, data)
 			if r.FirstSequence == 0 {
 				r.FirstSequence = seq
 			}
@@ -258,42 +220,24 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 			next++
 		}
 		if it.Standing == ingest.Stored {
-			mail := *it.Mail
-			mail.Text = ""
-			doc, err := json.Marshal(&mail)
-			if err != nil {
+			if err := m.add(c, seq, conv.marks[i], conv.threads.root(conv.placed[i].root)); err != nil {
 				return err
 			}
-			sum := it.Octets.SHA256()
-			parser = it.Parser
-			m.days = append(m.days, dayOf(c.ID))
-			m.ids = append(m.ids, uuid.UUID(c.ID))
-			m.seqs = append(m.seqs, seq)
-			m.refs = append(m.refs, it.Ref.String())
-			m.received = append(m.received, timeOrNull(it.Received))
-			m.sizes = append(m.sizes, it.Octets.Size())
-			m.shas = append(m.shas, sum[:])
-			m.mails = append(m.mails, string(doc))
-			m.bodies = append(m.bodies, it.Mail.Text)
 		}
 	}
 	batch := &pgx.Batch{}
 	base := pgx.NamedArgs{"channel": own.Channel, "epoch": own.Epoch, "owner": own.Replica, "at": at}
 	if len(m.ids) > 0 {
-		batch.Queue(messageSQL, with(base, pgx.NamedArgs{"parser": parser, "days": m.days, "ids": m.ids, "seqs": m.seqs, "refs": m.refs,
-			"received": m.received, "sizes": m.sizes, "shas": m.shas, "mails": m.mails, "bodies": m.bodies}))
+		batch.Queue(messageSQL, with(base, m.args()))
 	}
-	if len(e.seqs) > 0 {
-		batch.Queue(eventSQL, with(base, pgx.NamedArgs{"days": e.days, "seqs": e.seqs, "events": e.events, "messages": e.messages,
-			"types": e.types, "datas": e.datas}))
-		batch.Queue(outboxSQL, pgx.NamedArgs{"bucket": bucketOf(own.Channel), "channel": own.Channel, "days": e.days, "seqs": e.seqs})
-	}
+	conv.put(batch)
+	e.put(batch, own.Channel, base)
 	batch.Queue(advanceSQL, pgx.NamedArgs{"channel": own.Channel, "next": next, "folder": b.Cursor.Folder,
 		"validity": int64(b.Cursor.UIDValidity), "floor": int64(b.Cursor.Floor), "last": int64(b.Cursor.LastUID), "start": b.Start, "restart": b.Restart})
 	if len(stale) > 0 {
-		days, ids := make([]time.Time, len(stale)), make([]uuid.UUID, len(stale))
+		days, ids := make([]time.Time, len(stale)), make(uuids, len(stale))
 		for i, id := range stale {
-			days[i], ids[i] = dayOf(id), uuid.UUID(id)
+			days[i], ids[i] = dayOf(id), nullable(uuid.UUID(id))
 		}
 		batch.Queue(staleRawSQL, pgx.NamedArgs{"days": days, "ids": ids})
 	}
@@ -326,88 +270,4 @@ func with(base, more pgx.NamedArgs) pgx.NamedArgs {
 // bucketOf spreads channels over the relay's buckets; the multiplier is the golden ratio's (Knuth, TAOCP 6.4).
 func bucketOf(ch ingest.ChannelID) int16 {
 	return int16(uint64(ch) * 0x9E3779B97F4A7C15 >> 58 % relayBuckets)
-}
-
-// newMessageID is a UUID of version 7 with the time t in milliseconds.
-func newMessageID(t time.Time) ingest.MessageID {
-	var id ingest.MessageID
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(t.UnixMilli()))
-	copy(id[:6], ms[2:])
-	rand.Read(id[6:])
-	id[6] = id[6]&0x0f | 0x70
-	id[8] = id[8]&0x3f | 0x80
-	return id
-}
-
-// dayOf is the partition day of an id: the UTC day of its time.
-func dayOf(id ingest.MessageID) time.Time {
-	var ms [8]byte
-	copy(ms[2:], id[:6])
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))).UTC().Truncate(24 * time.Hour)
-}
-
-type rawMessage struct {
-	id     ingest.MessageID
-	octets ingest.Octets
-}
-
-// pieces feeds messages to COPY, piece by piece, so that memory does not follow their size.
-type pieces struct {
-	messages []rawMessage
-	body     io.ReadCloser
-	piece    int
-	buf      []byte
-	n        int
-	last     bool // body has ended
-	err      error
-}
-
-// Next reads the next piece.
-func (p *pieces) Next() bool {
-	if p.buf == nil {
-		p.buf = make([]byte, pieceSize)
-	}
-	for {
-		if p.last {
-			p.close()
-			p.messages, p.piece, p.last = p.messages[1:], 0, false
-		}
-		if len(p.messages) == 0 {
-			return false
-		}
-		if p.body == nil {
-			if p.body, p.err = p.messages[0].octets.Open(); p.err != nil {
-				return false
-			}
-		}
-		n, err := io.ReadFull(p.body, p.buf)
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			p.err = err
-			return false
-		}
-		p.last = err != nil
-		// An empty message has one empty piece, so that every message has a row.
-		if n > 0 || p.piece == 0 {
-			p.n = n
-			return true
-		}
-	}
-}
-
-// Values is the row of the piece that Next read.
-func (p *pieces) Values() ([]any, error) {
-	m := p.messages[0]
-	p.piece++
-	return []any{dayOf(m.id), uuid.UUID(m.id), int32(p.piece - 1), p.buf[:p.n]}, nil
-}
-
-// Err is what ended the feed early.
-func (p *pieces) Err() error { return p.err }
-
-func (p *pieces) close() {
-	if p.body != nil {
-		p.body.Close()
-		p.body = nil
-	}
 }

@@ -309,8 +309,8 @@ func (s *service) serveAPI(ctx context.Context) error {
 	}
 	pages := control.Pages{}
 	srv, err := rpc.NewServer(rpc.Config{
-		Channels:      &control.Channels{Store: s.store, Prober: s.boxes, Pages: pages},
-		Messages:      &control.Messages{Store: s.store, Pages: pages},
+		Channels:      &control.Channels{Store: s.store, Prober: s.boxes, Pages: pages, KnownCharset: mime.KnownCharset},
+		Messages:      &control.Messages{Store: s.store, Pages: pages, Parser: inspector()},
 		Replays:       &control.Replays{Store: s.store, Pages: pages},
 		Authenticator: auth, Health: func(string) bool { return s.healthy.Load() }, Done: ctx.Done(), Log: s.log,
 	})

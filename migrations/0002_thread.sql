@@ -26,15 +26,7 @@ create table identifier (
     erased      boolean not null default false,      -- there was such a message, and it was erased
     constraint identifier_pkey primary key (key, channel_id),
     constraint identifier_erased_check check (not erased or message_id is null)
-) partition by hash (key);
--- +goose StatementBegin
-do $$
-begin
-    for i in 0..15 loop
-        execute format('create table identifier_%s partition of identifier for values with (modulus 16, remainder %s) with (fillfactor = 90)', i, i);
-    end loop;
-end $$;
--- +goose StatementEnd
+) with (fillfactor = 90);
 create index identifier_thread_idx on identifier (channel_id, thread);
 
 -- Rows of an older parser have none of this until a replay of kind parse fills it in.

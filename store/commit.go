@@ -80,7 +80,7 @@ var errFenced = errors.New("the channel has another owner")
 type ledgerRows struct {
 	refs, reasons, details []string
 	standings              []int16
-	ids                    []*uuid.UUID
+	ids                    uuids
 	contents               [][]byte
 	sizes                  []int64
 	unsettled              []bool
@@ -99,20 +99,19 @@ func newLedgerRows(b *ingest.Batch) *ledgerRows {
 			continue // one statement cannot write a row twice, and the first will do
 		}
 		l.index[ref] = i
-		var id *uuid.UUID
+		var id uuid.UUID
 		switch it.Standing {
 		case ingest.Stored:
 			l.made[i] = newID(len(l.made))
-			u := uuid.UUID(l.made[i])
-			id = &u
+			id = uuid.UUID(l.made[i])
 		case ingest.Duplicate:
-			id = (*uuid.UUID)(&it.Original)
+			id = uuid.UUID(it.Original)
 		}
 		var content []byte
 		if it.Content != (ingest.Digest{}) {
 			content = it.Content[:]
 		}
-		l.refs, l.standings, l.ids, l.contents = append(l.refs, ref), append(l.standings, int16(it.Standing)), append(l.ids, id), append(l.contents, content)
+		l.refs, l.standings, l.ids, l.contents = append(l.refs, ref), append(l.standings, int16(it.Standing)), append(l.ids, nullable(id)), append(l.contents, content)
 		l.sizes, l.reasons, l.details = append(l.sizes, it.Size), append(l.reasons, string(it.Reason)), append(l.details, it.Detail)
 		l.unsettled = append(l.unsettled, it.Settle && (it.Standing == ingest.Stored || it.Standing == ingest.Duplicate))
 	}
@@ -193,11 +192,11 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 		it := &b.Items[i]
 		c := ingest.Committed{Channel: b.Channel, Sequence: next, At: at, Item: it}
 		event := newMessageID(at)
-		var message *uuid.UUID
+		var message uuid.UUID
 		if it.Standing == ingest.Stored {
 			// One arrival event for a message, ever: it bears the message's own id.
 			event = it.Original
-			message = (*uuid.UUID)(&it.Original)
+			message = uuid.UUID(it.Original)
 			r.IDs[it.Ref] = it.Original
 			p := conv.placed[i]
 			// The caller's mail is left as it is: it may be committed again.
@@ -236,9 +235,9 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, own ingest.Ownership, b *i
 	batch.Queue(advanceSQL, pgx.NamedArgs{"channel": own.Channel, "next": next, "folder": b.Cursor.Folder,
 		"validity": int64(b.Cursor.UIDValidity), "floor": int64(b.Cursor.Floor), "last": int64(b.Cursor.LastUID), "start": b.Start, "restart": b.Restart})
 	if len(stale) > 0 {
-		days, ids := make([]time.Time, len(stale)), make([]uuid.UUID, len(stale))
+		days, ids := make([]time.Time, len(stale)), make(uuids, len(stale))
 		for i, id := range stale {
-			days[i], ids[i] = dayOf(id), uuid.UUID(id)
+			days[i], ids[i] = dayOf(id), nullable(uuid.UUID(id))
 		}
 		batch.Queue(staleRawSQL, pgx.NamedArgs{"days": days, "ids": ids})
 	}

@@ -101,10 +101,10 @@ func (c *conversation) ask(batch *pgx.Batch, items []ingest.Item) {
 	}
 	base := pgx.NamedArgs{"channel": c.channel.ID, "day": time.Now().UTC().AddDate(0, 0, -1), "limit": rateLimit, "window": rateWindow}
 	if keys = unique(keys); len(keys) > 0 {
-		batch.Queue(identifiersSQL, with(base, pgx.NamedArgs{"keys": keys})).Query(c.learn)
+		batch.Queue(identifiersSQL, with(base, pgx.NamedArgs{"keys": uuidsOf(keys)})).Query(c.learn)
 	}
 	if len(ns) > 0 {
-		batch.Queue(siblingsSQL, with(base, pgx.NamedArgs{"ns": ns, "owns": owns, "prints": prints, "limit": ingest.MaxSiblings})).Query(func(rows pgx.Rows) error {
+		batch.Queue(siblingsSQL, with(base, pgx.NamedArgs{"ns": ns, "owns": uuidsOf(owns), "prints": uuidsOf(prints), "limit": ingest.MaxSiblings})).Query(func(rows pgx.Rows) error {
 			var n int
 			var name string
 			_, err := pgx.ForEachRow(rows, []any{&n, &name}, func() error { c.siblings[n] = append(c.siblings[n], name); return nil })
@@ -118,7 +118,7 @@ func (c *conversation) ask(batch *pgx.Batch, items []ingest.Item) {
 			_, err := pgx.ForEachRow(rows, []any{&sender, &n}, func() error { c.senders[sender] = n; return nil })
 			return err
 		})
-		batch.Queue(recentSQL, with(base, pgx.NamedArgs{"keys": unique(rated)})).Query(func(rows pgx.Rows) error {
+		batch.Queue(recentSQL, with(base, pgx.NamedArgs{"keys": uuidsOf(unique(rated))})).Query(func(rows pgx.Rows) error {
 			var thread uuid.UUID
 			var n int
 			_, err := pgx.ForEachRow(rows, []any{&thread, &n}, func() error { c.threads.recent[thread] = n; return nil })
@@ -216,7 +216,7 @@ cross join lateral (
     select m.seq, m.thread, m.mail from message m
     where m.day >= @day and m.channel_id = @channel and m.subject_key = h.subject and m.stored_at > now() - @window::interval
     order by m.seq desc limit 20) y
-  where exists (select from jsonb_array_elements(y.mail->'From' || y.mail->'To' || y.mail->'Cc') a where h.people ? lower(a->>'email'))
+  where exists (select from jsonb_array_elements((y.mail->'From') || (y.mail->'To') || (y.mail->'Cc')) a where h.people ? lower(a->>'email'))
   order by y.seq desc limit 1) x`
 
 // hintWindow is how far back a subject is looked for.
@@ -284,20 +284,19 @@ where m.channel_id = @channel and m.thread = j.thread`
 func (c *conversation) put(batch *pgx.Batch) {
 	t := &c.threads
 	if keys := unique(t.written); len(keys) > 0 {
-		var threads []uuid.UUID
-		var messages, prints []*uuid.UUID
+		var threads, messages, prints uuids
 		var sents []*time.Time
 		for _, key := range keys {
 			r := t.known[key]
-			threads, messages, prints = append(threads, t.root(r.thread)), append(messages, orNull(r.message)), append(prints, orNull(r.print))
+			threads, messages, prints = append(threads, nullable(t.root(r.thread))), append(messages, nullable(r.message)), append(prints, nullable(r.print))
 			sents = append(sents, timeOrNull(r.sent))
 		}
-		batch.Queue(putIdentifiersSQL, pgx.NamedArgs{"channel": c.channel.ID, "keys": keys, "threads": threads, "messages": messages, "prints": prints, "sents": sents})
+		batch.Queue(putIdentifiersSQL, pgx.NamedArgs{"channel": c.channel.ID, "keys": uuidsOf(keys), "threads": threads, "messages": messages, "prints": prints, "sents": sents})
 	}
 	if len(t.joined) > 0 {
-		var threads, roots []uuid.UUID
+		var threads, roots uuids
 		for thread := range t.joined {
-			threads, roots = append(threads, thread), append(roots, t.root(thread))
+			threads, roots = append(threads, nullable(thread)), append(roots, nullable(t.root(thread)))
 		}
 		args := pgx.NamedArgs{"channel": c.channel.ID, "threads": threads, "roots": roots}
 		batch.Queue(joinIdentifiersSQL, args)

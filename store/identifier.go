@@ -109,11 +109,3 @@ func peopleOf(ch *ingest.Channel, m *ingest.Mail) []string {
 	}
 	return people
 }
-
-// orNull is NULL for the key that stands for none.
-func orNull(key uuid.UUID) *uuid.UUID {
-	if key == uuid.Nil {
-		return nil
-	}
-	return &key
-}

@@ -32,7 +32,7 @@ func TestMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := control.Message{Tenant: "acme", Channel: "support", ID: r.IDs[ref(1)], EventID: m.EventID, Sequence: 1, Ref: ref(1), Received: it.Received, Stored: m.Stored,
-		Size: 10, SHA256: sha256.Sum256([]byte("raw octets")), Preview: "line one line two", Mail: *it.Mail, Parser: 1, 
+		Size: 10, SHA256: sha256.Sum256([]byte("raw octets")), Preview: "line one line two", Mail: *it.Mail, Parser: 1,
 		Thread: ingest.Thread{ID: uuidText(r.IDs[ref(1)]), Method: "NEW", ParentMissing: true}}
 	want.Mail.ReplyText = it.Mail.Text
 	if diff := cmp.Diff(want, m); diff != "" {

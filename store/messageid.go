@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/mailintake/mailintake/ingest"
 )
 
@@ -35,4 +38,18 @@ func dayOf(id ingest.MessageID) time.Time {
 	var ms [8]byte
 	copy(ms[2:], id[:6])
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))).UTC().Truncate(24 * time.Hour)
+}
+
+// uuids is an array of UUIDs as the driver writes it straight; a slice of another type goes through text. The zero UUID
+// is NULL.
+type uuids = pgtype.FlatArray[pgtype.UUID]
+
+func nullable(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil} }
+
+func uuidsOf(ids []uuid.UUID) uuids {
+	column := make(uuids, len(ids))
+	for i, id := range ids {
+		column[i] = nullable(id)
+	}
+	return column
 }

@@ -21,14 +21,14 @@ from unnest(@days::date[], @ids::uuid[], @seqs::bigint[], @refs::text[], @receiv
 // messageRows are messages as columns.
 type messageRows struct {
 	days                         []time.Time
-	ids, threads                 []uuid.UUID
+	ids, threads                 uuids
 	seqs, sizes, subjects        []int64
 	refs, bodies, senders        []string
 	received                     []*time.Time
 	shas                         [][]byte
 	mails, threadings            []string
 	replies                      []*string
-	identifiers, parents, prints []*uuid.UUID
+	identifiers, parents, prints uuids
 	parser                       int
 }
 
@@ -44,12 +44,12 @@ func (m *messageRows) add(c ingest.Committed, seq int64, k *mark, thread uuid.UU
 	}
 	sum := it.Octets.SHA256()
 	m.parser = it.Parser
-	m.days, m.ids, m.seqs = append(m.days, dayOf(c.ID)), append(m.ids, uuid.UUID(c.ID)), append(m.seqs, seq)
+	m.days, m.ids, m.seqs = append(m.days, dayOf(c.ID)), append(m.ids, nullable(uuid.UUID(c.ID))), append(m.seqs, seq)
 	m.refs, m.received = append(m.refs, it.Ref.String()), append(m.received, timeOrNull(it.Received))
 	m.sizes, m.shas = append(m.sizes, it.Octets.Size()), append(m.shas, sum[:])
 	m.mails, m.bodies, m.replies = append(m.mails, mail), append(m.bodies, body), append(m.replies, reply)
-	m.threads, m.threadings = append(m.threads, thread), append(m.threadings, string(how))
-	m.identifiers, m.parents, m.prints = append(m.identifiers, orNull(k.own)), append(m.parents, orNull(k.parent)), append(m.prints, orNull(k.print))
+	m.threads, m.threadings = append(m.threads, nullable(thread)), append(m.threadings, string(how))
+	m.identifiers, m.parents, m.prints = append(m.identifiers, nullable(k.own)), append(m.parents, nullable(k.parent)), append(m.prints, nullable(k.print))
 	m.senders, m.subjects = append(m.senders, k.sender), append(m.subjects, k.subject)
 	return nil
 }
@@ -84,15 +84,15 @@ select @bucket, @channel, day, seq from unnest(@days::date[], @seqs::bigint[]) w
 type eventRows struct {
 	days     []time.Time
 	seqs     []int64
-	events   []uuid.UUID
-	messages []*uuid.UUID // of arrival events
+	events   uuids
+	messages uuids // of arrival events
 	types    []string
 	datas    []string
 }
 
-func (e *eventRows) add(seq int64, event ingest.MessageID, message *uuid.UUID, typ string, data []byte) {
-	e.days, e.seqs, e.events = append(e.days, dayOf(event)), append(e.seqs, seq), append(e.events, uuid.UUID(event))
-	e.messages, e.types, e.datas = append(e.messages, message), append(e.types, typ), append(e.datas, string(data))
+func (e *eventRows) add(seq int64, event ingest.MessageID, message uuid.UUID, typ string, data []byte) {
+	e.days, e.seqs, e.events = append(e.days, dayOf(event)), append(e.seqs, seq), append(e.events, nullable(uuid.UUID(event)))
+	e.messages, e.types, e.datas = append(e.messages, nullable(message)), append(e.types, typ), append(e.datas, string(data))
 }
 
 // put queues the events, and that they are to be published. base has channel, epoch, owner and at.

@@ -80,7 +80,7 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s: %.2f %% is below the floor of %.2f %%", field, s.percent(), floor)
 		}
 	}
-	writeTable(t, corpusTable(scores, messages, measureMime4j(t, dir)))
+	writeTable(t, corpusTable(scores, messages, measureMime4j(t, dir), measureTrees(t, dir)))
 }
 
 // score counts what is equal to what others say, and what differs with good reason.

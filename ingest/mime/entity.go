@@ -91,11 +91,11 @@ func (w *walker) endHeader() {
 		p := w.describe(path, &e)
 		html := e.contentType == "text/html"
 		p.Attached = attached
-		p.Body = !attached && isBodyText(&e)
+		p.Body = !attached && isBodyText(&e) && packing(p.ContentType, p.Filename) == notPacked
 		w.leaf.start(w, part, e.encoding)
 		w.leaf.list(w.addPart(p))
-		if w.leaf.sniff = !attached && w.protectPart(path, &e); w.leaf.sniff {
-			w.leaf.head = make([]byte, 0, sniffLength)
+		if !attached {
+			w.protectPart(path, &e)
 		}
 		if p.Body {
 			w.leaf.keepText(html, e.params, group)
@@ -107,9 +107,9 @@ func (w *walker) endHeader() {
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
 			w.refer(p.ContentID, w.leaf.index)
 		}
-		w.leaf.sub = w.expand(p.ContentType, w.container(p))
-		if p.ContentType == "text/plain" && e.disposition != "attachment" {
-			w.leaf.takeFiles(w.container(p))
+		w.leaf.sub = w.expand(p.ContentType, w.container(p, &e))
+		if p.ContentType == "text/plain" && e.disposition != "attachment" && w.leaf.sub == nil {
+			w.leaf.takeFiles(w.container(p, &e))
 		}
 	}
 	if lines != nil {
@@ -201,37 +201,6 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 		w.leaf.keepText(false, e.params, 0)
 		w.protectMultipart(w.place(f.path), e)
 	}
-}
-
-// setBoundary takes the boundary that a multipart declares.
-func (w *walker) setBoundary(f *frame, e *entity) {
-	declared, encoded := e.params.boundary()
-	b := strings.TrimRight(declared, " \t")
-	if b == "" || len(b) > maxBoundary {
-		w.defect(BoundaryMissing, w.place(f.path), "")
-		return
-	}
-	f.boundary, f.pad = []byte(b), declared[len(b):]
-	if encoded || !isBoundaryValue(b) {
-		w.defect(BoundaryBad, w.place(f.path), b)
-	}
-	for i := range w.frames {
-		if bytes.Equal(w.frames[i].boundary, f.boundary) {
-			w.defect(BoundaryReused, w.place(f.path), b)
-		}
-	}
-}
-
-// isBoundaryValue tells boundaries as RFC 2046 §5.1.1 allows them.
-func isBoundaryValue(s string) bool {
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case isLetter(c), isDigit(c), strings.IndexByte("'()+_,-./:=? ", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return len(s) <= 70
 }
 
 // addPart lists a part and gives its index.
@@ -334,70 +303,6 @@ func (w *walker) readEntity(where string, top bool) entity {
 		}
 	}
 	return e
-}
-
-// paramDefects notes what another parser may read otherwise.
-func (w *walker) paramDefects(where string, found paramReader) {
-	if found.commented {
-		w.defect(CommentRemoved, where, "")
-	}
-	if found.repeated != "" {
-		w.defect(DuplicateParam, where, found.repeated)
-	}
-}
-
-// cleanType makes type/subtype of what stands before the parameters. ok is false where that has not the form: what looks
-// like text or a multipart is one then, since RFC 2045 §5.2 lets a reader take text for text; what has a slash stays as it
-// is, a type that nobody knows.
-func cleanType(s string) (contentType string, ok bool) {
-	s = strings.ToLower(strings.TrimSpace(dropComments(s)))
-	if main, sub, slash := strings.Cut(s, "/"); slash { // white space around the slash, RFC 822 §3.1.4
-		s = strings.TrimRight(main, " \t") + "/" + strings.TrimLeft(sub, " \t")
-	}
-	word := s
-	if i := strings.IndexAny(s, " \t,"); i >= 0 {
-		word = s[:i]
-	}
-	main, sub, slash := strings.Cut(word, "/")
-	if slash && isToken(main) && isToken(sub) && len(word) <= maxType {
-		return word, word == s
-	}
-	switch {
-	case word == "html" || main == "text" && strings.HasPrefix(sub, "html"):
-		return "text/html", false
-	case word == "" || word == "plain" || main == "text" && (sub == "" || strings.HasPrefix(sub, "plain")):
-		return "text/plain", false
-	case main == "multipart":
-		return "multipart/mixed", false
-	case strings.Count(s, "/") == 1:
-		return shorten(oneLine(clean(s)), maxType), false
-	}
-	return "application/octet-stream", false
-}
-
-// parseEncoding reads Content-Transfer-Encoding. known is false where it is not as RFC 2045 §6.1 writes it.
-func parseEncoding(s string) (encoding int, known bool) {
-	t := strings.ToLower(s)
-	if i := strings.IndexAny(t, "; \t(,"); i >= 0 {
-		t = t[:i]
-	}
-	t = strings.Trim(t, `"'`)
-	exact := len(t) == len(s)
-	switch t {
-	case "base64":
-		return base64Encoding, exact
-	case "quoted-printable":
-		return quotedPrintable, exact
-	case "7bit", "8bit", "binary", "":
-		return identity, exact
-	case "base-64", "b64", "b", "x-base64":
-		return base64Encoding, false
-	case "quoted_printable", "quotedprintable", "quoted", "q", "qp":
-		return quotedPrintable, false
-	case "x-uuencode", "uuencode", "x-uue", "uue", "x-uu":
-		return uuEncoding, true
-	}
-	return identity, false
 }
 
 // contentID is the identifier without its brackets, RFC 2392.

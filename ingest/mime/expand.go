@@ -20,12 +20,13 @@ type container struct {
 	depth    int    // multiparts, messages and containers around what lies in it
 	nested   int    // containers and encoded messages among them; each decodes its octets again
 	attached bool   // it lies in an attached message
+	certs    bool   // it says that it holds certificates alone, RFC 8551 §3.2.2
 }
 
 // expand gives what reads the inside of a part of some type; nil if we know of none.
 func (p *parser) expand(contentType string, c container) expander {
 	kind := packing(contentType, c.name)
-	if kind == notPacked {
+	if kind == notPacked || kind == packedCMS && c.certs {
 		return nil
 	}
 	if kind == packedTNEF {
@@ -68,9 +69,16 @@ func packing(contentType, name string) int {
 	return notPacked
 }
 
-// container is a part of the current entity as an expander has it.
-func (w *walker) container(part ingest.Part) container {
-	return container{path: part.Path, name: part.Filename, depth: w.depth + len(w.frames), nested: w.nested, attached: part.Attached}
+// container is the part that the current entity is, as an expander has it.
+func (w *walker) container(part ingest.Part, e *entity) container {
+	return container{
+		path:     part.Path,
+		name:     part.Filename,
+		depth:    w.depth + len(w.frames),
+		nested:   w.nested,
+		attached: part.Attached,
+		certs:    strings.EqualFold(e.params.get("smime-type"), "certs-only"),
+	}
 }
 
 // packed is a part that has no header of its own, since it was packed in another. A nil one is beyond the limits: it is
@@ -82,8 +90,8 @@ type packed struct {
 	sub   expander
 }
 
-// begin lists a packed part.
-func (p *parser) begin(part ingest.Part) *packed {
+// addPacked lists a part that was packed in another and begins it.
+func (p *parser) addPacked(part ingest.Part) *packed {
 	if p.entities >= maxEntities || len(p.mail.Parts) >= maxParts {
 		p.defect(TooManyParts, "", "")
 		return nil

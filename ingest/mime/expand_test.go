@@ -233,6 +233,8 @@ func TestWinmail(t *testing.T) {
 			[]string{"TNEF 2"}},
 		{"the body is not", message("triples.tnef", "--b\n\n \n"), "Sample description", []string{`1 text/plain "" 1 body`, `2 application/ms-tnef "winmail.dat" 3270`, `2.1 text/plain "winmail-body.txt" 20 body`, `2.2 application/rtf "winmail-body.rtf" 247`},
 			[]string{"TNEF 2"}},
+		{"by its name alone", strings.Replace(message("two-files.tnef", said), "application/ms-tnef", "text/plain", 1), "said already", []string{`1 text/plain "" 12 body`, `2 text/plain "winmail.dat" 3481`, `2.1 application/octet-stream "AUTHORS" 244`, `2.2 application/octet-stream "README" 893`},
+			[]string{"TNEF 2"}},
 		{"HTML in RTF", message("multi-value-attribute.tnef", ""), "You received a voice mail from Curie Conf Room at 208225.", []string{`1 application/ms-tnef "winmail.dat" 18124`, `1.1 application/rtf "winmail-body.rtf" 1796`, `1.2 audio/mp3 "208225__5_seconds__Voice_Mail.mp3" 10656`},
 			[]string{"TNEF 1"}},
 	})

@@ -24,8 +24,6 @@ type leaf struct {
 	decode decoder
 	sub    expander  // reads what is packed in the part
 	uu     *uuReader // takes uuencoded files out of text
-	sniff  bool      // head is kept, for S/MIME
-	head   []byte    // the first octets
 
 	keep   bool // for the text of the message
 	report bool // for classification
@@ -117,9 +115,6 @@ func (l *leaf) write(p []byte) {
 
 // decoded takes octets out of the decoder.
 func (l *leaf) decoded(p []byte) {
-	if l.sniff && len(l.head) < cap(l.head) {
-		l.head = append(l.head, p[:min(len(p), cap(l.head)-len(l.head))]...)
-	}
 	l.sum.add(p)
 	if l.kind == preamble && l.sum.size > maxPreamble {
 		l.walker.defect(PreambleLong, l.walker.place(l.walker.frames[len(l.walker.frames)-1].path), "")
@@ -191,9 +186,6 @@ func (l *leaf) finish(drop bool) {
 		parts[l.index].Filename = w.packedName(path, name)
 	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
-	if l.sniff {
-		w.sniffPKCS7(l.head)
-	}
 	if l.report {
 		w.addReport(path, parts[l.index].ContentType, w.kept[l.body.start:])
 		w.kept = w.kept[:l.body.start]

@@ -112,6 +112,8 @@ func TestMalformed(t *testing.T) {
 			types: []string{"text/plain"}, defects: []string{HeaderLine}},
 		{name: "first line begins with a space", message: " indented\nSubject: s\n\nhello\n", text: "hello",
 			types: []string{"text/plain"}, defects: []string{HeaderLine}},
+		{name: "yEnc", message: "Subject: s\n\n=ybegin line=128 size=3 name=a.bin\nklm\n=yend size=3\n", text: "=ybegin line=128 size=3 name=a.bin\nklm\n=yend size=3",
+			types: []string{"text/plain"}},
 		{name: "space before the colon", message: "Subject : s\n\nhello\n", text: "hello", types: []string{"text/plain"}, defects: []string{HeaderSpace}},
 		{name: "byte order mark and empty lines", message: "\xef\xbb\xbf\n\nSubject: s\n\nhello\n", text: "hello", types: []string{"text/plain"}},
 		{name: "no empty line before the body", message: "Subject: s\nhello there\n\nmore\n", text: "hello there\n\nmore",

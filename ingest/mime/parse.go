@@ -2,11 +2,13 @@
 //
 // It is total: any octets give a Mail, and what is broken is listed in its defects. It is bounded: every octet is looked
 // at a fixed number of times, and memory does not grow with the message. It is pure: the only input is the reader, and
-// the same octets give the same Mail.
+// the same octets give the same Mail. Mail that programs read in several ways has one reading here, and a defect tells of
+// the others.
 //
 // The octets pass once through a walker, which finds lines and boundaries, into leaves, which decode, count and hash
-// them. go-message supplies the character sets; its part reader is not used, because it lets every octet pass every
-// level of nesting and gives up a message for one bad line.
+// them. What is packed in a part, in TNEF, S/MIME or uuencode, is read on the way as well. go-message supplies the
+// character sets; its part reader is not used, because it lets every octet pass every level of nesting and gives up a
+// message for one bad line.
 package mime
 
 import (
@@ -117,21 +119,22 @@ func (p *parser) read(r io.Reader, size int64) {
 
 // parser is what all walkers of one message share.
 type parser struct {
-	mail        *ingest.Mail
-	fallback    string // charset of text that names none; known
-	own         []string // Options.Addresses
-	declared    string // charset that the message's own Content-Type names
-	entities    int
-	kept        []byte           // octets of body parts, decoded from their transfer encoding
-	plain       int              // octets of kept that are plain text
-	bodies      []body           // what lies in kept
-	spare       []spareBody      // bodies that count where the message has no other; in kept as well
-	groups      int              // multipart/alternative seen, and others that are alternatives
-	spareOctets int              // octets of kept that are spare
-	loose       map[string][]int // by Content-ID, parts without disposition
-	header      []ingest.Field   // of the message itself
-	reports     []class.Report
-	reported    int // octets of reports
+	mail     *ingest.Mail
+	fallback string   // charset of text that names none; known
+	own      []string // Options.Addresses
+	declared string   // charset that the message's own Content-Type names
+	entities int
+	kept     []byte           // octets of body parts, decoded from their transfer encoding
+	plain    int              // octets of kept that are plain text
+	bodies   []body           // what lies in kept
+	pages    []string         // HTML that the text is made of, where it is made of that alone
+	spare    []spareBody      // bodies that count where the message has no other; in kept as well
+	groups   int              // multipart/alternative seen, and others that are alternatives
+	spared   int              // octets of kept that are spare
+	loose    map[string][]int // by Content-ID, parts without disposition
+	header   []ingest.Field   // of the message itself
+	reports  []class.Report
+	reported int // octets of reports
 
 	uuLost int // octets that uuencoded lines have lost
 

@@ -1,7 +1,6 @@
 package mime
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/mailintake/mailintake/ingest"
@@ -44,20 +43,18 @@ func (p *parser) protectMultipart(path string, e *entity) {
 }
 
 // protectPart reads what a part alone says: RFC 8551 §3.2, RFC 3156 §4 where a gateway has changed the multipart around
-// it, and application/pgp of old. sniff asks to look into the octets.
-func (p *parser) protectPart(path string, e *entity) (sniff bool) {
+// it, and application/pgp of old. Where S/MIME does not say what it is, its octets do, see smime.
+func (p *parser) protectPart(path string, e *entity) {
 	switch e.contentType {
 	case "application/pkcs7-mime", "application/x-pkcs7-mime":
 		if !isWhole(path) {
-			return false
+			return
 		}
 		switch strings.ToLower(e.params.get("smime-type")) {
 		case "signed-data":
 			p.protect(ingest.ProtectionSMIMESigned)
 		case "enveloped-data", "authenveloped-data":
 			p.protect(ingest.ProtectionSMIMEEncrypted)
-		case "":
-			return true
 		}
 	case "application/pgp-encrypted":
 		p.protect(ingest.ProtectionPGPEncrypted)
@@ -67,27 +64,6 @@ func (p *parser) protectPart(path string, e *entity) (sniff bool) {
 		} else {
 			p.protect(ingest.ProtectionPGPEncrypted)
 		}
-	}
-	return false
-}
-
-// sniffLength is how many octets sniffPKCS7 needs.
-const sniffLength = 64
-
-// sniffPKCS7 looks for the content type of a CMS object, RFC 5652 §3: the object identifiers 1.2.840.113549.1.7 and
-// 1.2.840.113549.1.9.16.1 stand in its first octets.
-func (p *parser) sniffPKCS7(head []byte) {
-	const pkcs7 = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"
-	const authEnveloped = "\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17"
-	if i := bytes.Index(head, []byte(pkcs7)); i >= 0 && i+len(pkcs7) < len(head) {
-		switch head[i+len(pkcs7)] {
-		case 2:
-			p.protect(ingest.ProtectionSMIMESigned)
-		case 3, 6:
-			p.protect(ingest.ProtectionSMIMEEncrypted)
-		}
-	} else if bytes.Contains(head, []byte(authEnveloped)) {
-		p.protect(ingest.ProtectionSMIMEEncrypted)
 	}
 }
 

@@ -29,6 +29,7 @@ func (s *smime) content(p []byte) {
 }
 
 func (s *smime) finish() {
+	cut := !s.cms.over
 	damage := s.cms.finish()
 	if s.sub != nil {
 		s.sub.finish()
@@ -42,7 +43,7 @@ func (s *smime) finish() {
 	switch {
 	case s.cms.encrypted():
 		s.p.protect(ingest.ProtectionSMIMEEncrypted)
-	case s.cms.kind == oidSigned && s.cms.started:
+	case s.cms.kind == oidSigned && (s.cms.started || cut):
 		s.p.protect(ingest.ProtectionSMIMESigned)
 	}
 }

@@ -17,12 +17,18 @@ func (p *parser) chooseText() {
 	texts := make([]string, len(shown))
 	var plain, html int // octets
 	for i, b := range shown {
-		texts[i] = p.bodyText(b)
+		var page string
+		if texts[i], page = p.bodyText(b); b.html {
+			p.pages = append(p.pages, page)
+		}
 		if n := len(strings.TrimSpace(texts[i])); b.html {
 			html += n
 		} else {
 			plain += n
 		}
+	}
+	if plain > 0 {
+		p.pages = nil
 	}
 	leave := len(shown) > 0 && !shown[0].html && plain > 0 && plain >= html
 	var out string
@@ -70,19 +76,19 @@ func (p *parser) shownBodies(html bool) []body {
 	return slices.DeleteFunc(filled, func(b body) bool { return b.html != html && preferred[b.group] })
 }
 
-// bodyText is one body part as plain text with LF line ends.
-func (p *parser) bodyText(b body) string {
-	s := p.decodeBody(b)
+// bodyText is one body part as plain text with LF line ends, and as what it was made from.
+func (p *parser) bodyText(b body) (text, source string) {
+	source = p.decodeBody(b)
 	if b.html {
-		text, cut := html.Text(s, ingest.MaxText)
+		text, cut := html.Text(source, ingest.MaxText)
 		p.mail.TextCut = p.mail.TextCut || cut
-		return clean(text)
+		return clean(text), source
 	}
-	s = unixLines(clean(s))
+	text = unixLines(clean(source))
 	if b.flowed {
-		s = unflow(s, b.delSp)
+		text = unflow(text, b.delSp)
 	}
-	return s
+	return text, source
 }
 
 // decodeBody is one body part in UTF-8; it may hold NUL.

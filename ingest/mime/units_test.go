@@ -1,6 +1,7 @@
 package mime
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -162,6 +163,27 @@ func TestCharsets(t *testing.T) {
 		{"", "\xe4", "ä"},
 		{"x-none", "\xe4", "ä"},
 		{"iso-2022-kr", "abc", "abc"},
+		{"gbk", "\xc4\xe3", "你"},
+		{"cp936", "\xc4\xe3", "你"},
+		{"gb18030", "\x95\x32\x82\x36", "𠀀"},
+		{"big5-hkscs", "\xa7\x41", "你"},
+		{"euc-jp", "\xa4\xb3", "こ"},
+		{"koi8-u", "\xf0\xa4", "Пє"},
+		{"windows-1253", "\xc1", "Α"},
+		{"windows-1254", "\xf0", "ğ"},
+		{"windows-1255", "\xe0", "א"},
+		{"windows-1256", "\xc7", "ا"},
+		{"windows-1257", "\xe0", "ą"},
+		{"iso-8859-2", "\xb1", "ą"},
+		{"iso-8859-8-i", "\xe0", "א"},
+		{"latin1", "\xe9\x80", "é€"}, // as browsers read it
+		{"macintosh", "\x8a", "ä"},
+		{"utf8", "ä", "ä"},
+		{"utf-8", "\xef\xbb\xbfä", "ä"},
+		{"unicode-1-1-utf-7", "Hi Mom -+Jjo--!", "Hi Mom -☺-!"}, // RFC 2152
+		{"", "\x1b$B$3$s\x1b(B", "こん"},
+		{"x-none", "ä", "ä"}, // UTF-8, whatever it is called
+		{"utf-8*de", "ä", "ä"},
 	} {
 		p := &parser{mail: new(ingest.Mail), fallback: "windows-1252"}
 		if got := p.decodeText([]byte(c.raw), c.charset, func(string, string) {}); got != c.want {
@@ -175,6 +197,28 @@ func TestCharsets(t *testing.T) {
 	m = Parse(&pieces{raw: "Subject: \xe4\n\n\xe4"}, 0, Options{FallbackCharset: "nonsense"})
 	if m.Subject != "ä" || m.Text != "ä" {
 		t.Errorf("bad fallback charset: %q, %q", m.Subject, m.Text)
+	}
+}
+
+func TestSafeName(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", 300)
+	for in, want := range map[string]string{
+		"":                    "",
+		"a.txt":               "a.txt",
+		" a b.txt ":           "a b.txt",
+		"../../etc/passwd":    ".._.._etc_passwd",
+		"c:\\x\\a.txt":        "c:_x_a.txt",
+		"a\tb\nc\x00\x1b.txt": "a b c.txt",
+		"gnp\u202eexe.png":    "gnpexe.png",
+		"..":                  "_",
+		".":                   "_",
+		"\xff.txt":            "\uFFFD.txt",
+		long + ".pdf":         strings.Repeat("ä", 125) + ".pdf",
+	} {
+		if got := SafeName(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
 	}
 }
 

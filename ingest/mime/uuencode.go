@@ -133,7 +133,7 @@ func (u *uuReader) begin() {
 	path := u.in.path + "." + strconv.Itoa(u.count)
 	part := ingest.Part{Path: path, ContentType: "application/octet-stream", Filename: u.p.packedName(path, u.name), Attached: u.in.attached}
 	u.p.defect(Uuencoded, u.in.path, "")
-	if u.file = u.p.begin(part); u.file != nil {
+	if u.file = u.p.addPacked(part); u.file != nil {
 		u.file.sub = u.p.expand(part.ContentType, container{path: path, name: part.Filename, depth: u.in.depth, nested: u.in.nested, attached: u.in.attached})
 	}
 }

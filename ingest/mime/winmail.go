@@ -66,7 +66,7 @@ func (m *winmail) Begin(k tnef.Kind) {
 	case tnef.RTF:
 		part.ContentType, part.Filename = "application/rtf", m.stem+"-body.rtf"
 	}
-	m.current = m.p.begin(part)
+	m.current = m.p.addPacked(part)
 	if k == tnef.Message && m.current != nil {
 		m.current.sub = m.p.expand(part.ContentType, container{path: m.path, depth: m.in.depth, nested: m.in.nested, attached: true})
 	}
@@ -79,7 +79,7 @@ func (m *winmail) Begin(k tnef.Kind) {
 // beginBody begins to keep a body.
 func (m *winmail) beginBody() {
 	html := m.kind == tnef.HTML
-	m.limit = maxSpareOctets - m.p.spareOctets
+	m.limit = maxSpareOctets - m.p.spared
 	if !html {
 		m.limit = min(m.limit, maxPlainOctets)
 	}
@@ -109,7 +109,7 @@ func (m *winmail) keep(p []byte) {
 		p, m.body.cut = p[:m.limit], true
 	}
 	m.limit -= len(p)
-	m.p.spareOctets += len(p)
+	m.p.spared += len(p)
 	m.p.kept = append(m.p.kept, p...)
 }
 
@@ -194,8 +194,8 @@ func (p *parser) useSpare() {
 	if len(p.spare) == 0 {
 		return
 	}
-	for _, b := range p.bodies {
-		if strings.TrimSpace(p.bodyText(b)) != "" {
+	for _, b := range p.shownBodies(false) {
+		if text, _ := p.bodyText(b); strings.TrimSpace(text) != "" {
 			return
 		}
 	}

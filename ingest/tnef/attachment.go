@@ -42,9 +42,14 @@ func (d *Decoder) endAttachment() {
 	d.to.End(Object{Kind: a.kind, Name: name, ContentType: a.contentType, ContentID: a.contentID, Inline: a.inline})
 }
 
-// name is the best one. The title and the short name may be of the 8.3 form.
+// name is the best one. The title and the short name may be of the 8.3 form; what is displayed is the subject of a
+// message, and of a file often what it is about.
 func (a *attachment) name() string {
-	for _, s := range []string{a.long, a.title, a.short, a.display} {
+	names := []string{a.long, a.title, a.short, a.display}
+	if a.kind == Message {
+		names = []string{a.display, a.long, a.title, a.short}
+	}
+	for _, s := range names {
 		if s = strings.TrimSpace(s); s != "" {
 			return s
 		}

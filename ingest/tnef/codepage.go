@@ -8,10 +8,7 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/japanese"
-	"golang.org/x/text/encoding/korean"
-	"golang.org/x/text/encoding/simplifiedchinese"
-	"golang.org/x/text/encoding/traditionalchinese"
+	"golang.org/x/text/encoding/htmlindex"
 )
 
 const utf8Page = 65001
@@ -65,60 +62,59 @@ func charsetName(page int) string {
 	return ""
 }
 
-// charmapOf is the table of a code page of one octet for each character; nil for others.
-func charmapOf(page int) *charmap.Charmap {
-	switch page {
-	case 437:
-		return charmap.CodePage437
-	case 850:
-		return charmap.CodePage850
-	case 852:
-		return charmap.CodePage852
-	case 855:
-		return charmap.CodePage855
-	case 866:
-		return charmap.CodePage866
-	case 874:
-		return charmap.Windows874
-	case 1250:
-		return charmap.Windows1250
-	case 1251:
-		return charmap.Windows1251
-	case 1253:
-		return charmap.Windows1253
-	case 1254:
-		return charmap.Windows1254
-	case 1255:
-		return charmap.Windows1255
-	case 1256:
-		return charmap.Windows1256
-	case 1257:
-		return charmap.Windows1257
-	case 1258:
-		return charmap.Windows1258
-	case 10000:
-		return charmap.Macintosh
-	case 10007:
-		return charmap.MacintoshCyrillic
-	case 932, 936, 949, 950, 1361, utf8Page:
-		return nil
-	}
-	return charmap.Windows1252
+// table is how the octets of a code page become characters: by a table of single octets or, where characters may have
+// more, by an encoding; by neither for UTF-8.
+type table struct {
+	page   int
+	single *charmap.Charmap
+	wide   encoding.Encoding
 }
 
-// wide is the encoding of a code page whose characters may have more than one octet; nil for others.
-func wide(page int) encoding.Encoding {
+// tableOf is the table of a code page; Windows-1252 for those that are not known.
+func tableOf(page int) table {
+	t := table{page: page}
+	var e encoding.Encoding
 	switch page {
-	case 932:
-		return japanese.ShiftJIS
-	case 936:
-		return simplifiedchinese.GBK
-	case 949, 1361:
-		return korean.EUCKR
-	case 950:
-		return traditionalchinese.Big5
+	case utf8Page:
+		return t
+	case 437:
+		e = charmap.CodePage437
+	case 850:
+		e = charmap.CodePage850
+	case 852:
+		e = charmap.CodePage852
+	case 855:
+		e = charmap.CodePage855
+	case 858:
+		e = charmap.CodePage858
+	case 860:
+		e = charmap.CodePage860
+	case 862:
+		e = charmap.CodePage862
+	case 863:
+		e = charmap.CodePage863
+	case 865:
+		e = charmap.CodePage865
+	case 10007:
+		e = charmap.MacintoshCyrillic
+	case 1200, 1201, 65000, 0:
+		// Strings of octets are not in these.
+	default:
+		e, _ = htmlindex.Get(charsetName(page))
 	}
-	return nil
+	switch e := e.(type) {
+	case *charmap.Charmap:
+		t.single = e
+	case nil:
+		t.single = charmap.Windows1252
+	default:
+		if e == encoding.Replacement {
+			t.single = charmap.Windows1252
+		} else {
+			t.wide = e
+		}
+	}
+	return t
 }
 
 // decodeText makes UTF-8 of text in a code page. Text that is UTF-8 already stays: some writers care for nothing.
@@ -126,20 +122,20 @@ func decodeText(raw []byte, page int) string {
 	if utf8.Valid(raw) {
 		return string(raw)
 	}
-	if table := charmapOf(page); table != nil {
+	return tableOf(page).decode(raw)
+}
+
+// decode makes UTF-8 of text.
+func (t table) decode(raw []byte) string {
+	if t.single != nil {
 		var b strings.Builder
 		for _, c := range raw {
-			b.WriteRune(table.DecodeByte(c))
+			b.WriteRune(t.single.DecodeByte(c))
 		}
 		return b.String()
 	}
-	return decodeWide(raw, page)
-}
-
-// decodeWide makes UTF-8 of text in a code page that charmapOf does not know.
-func decodeWide(raw []byte, page int) string {
-	if e := wide(page); e != nil {
-		if out, err := e.NewDecoder().Bytes(raw); err == nil {
+	if t.wide != nil {
+		if out, err := t.wide.NewDecoder().Bytes(raw); err == nil {
 			raw = out
 		}
 	}

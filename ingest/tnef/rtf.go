@@ -47,11 +47,12 @@ type Extractor struct {
 	beyond int  // groups in one another that are not kept apart
 	star   bool // \* was read: an unknown destination is to be skipped
 
-	page      int // code page of text, \ansicpg
-	fonts     map[int]int
-	deffont   int
-	font      int // of the font table that is read
-	skip      int // characters that stand for the one of \u
+	page      int         // code page of text, \ansicpg
+	table     table       // of the page used last
+	fonts     map[int]int // code pages of fonts
+	deffont   int         // font of plain text
+	font      int         // of the font table that is read
+	skip      int         // characters that stand for the one of \u
 	surrogate rune
 	run       []byte // octets of a code page whose characters may have more than one
 	lead      bool   // run ends within a character
@@ -239,17 +240,13 @@ func (x *Extractor) octet(c byte) {
 		x.ascii(c)
 		return
 	}
-	page := x.group.page
-	if x.group.tag {
-		page = x.page
-	}
-	table := charmapOf(page)
-	if table != nil {
-		x.char(table.DecodeByte(c))
+	table := x.current()
+	if table.single != nil {
+		x.char(table.single.DecodeByte(c))
 		return
 	}
 	x.run = append(x.run, c)
-	x.lead = !x.lead && c >= 0x80 && (page != 932 || c < 0xa1 || c > 0xdf) // half-width katakana are one octet
+	x.lead = !x.lead && c >= 0x80 && (table.page != 932 || c < 0xa1 || c > 0xdf) // half-width katakana are one octet
 	if len(x.run) >= 256 && !x.lead {
 		x.endRun()
 	}
@@ -263,13 +260,21 @@ func (x *Extractor) endRun() {
 	raw := x.run
 	x.run, x.lead = x.run[:0], false
 	x.endSurrogate()
+	for _, r := range x.current().decode(raw) {
+		x.rune(r)
+	}
+}
+
+// current is the table of the text that is read. HTML that RTF readers do not see is in the code page of the document.
+func (x *Extractor) current() *table {
 	page := x.group.page
 	if x.group.tag {
 		page = x.page
 	}
-	for _, r := range decodeWide(raw, page) {
-		x.rune(r)
+	if x.table.page != page {
+		x.table = tableOf(page)
 	}
+	return &x.table
 }
 
 func (x *Extractor) ascii(c byte) {

@@ -97,7 +97,7 @@ func House() Table {
 			"golang.org/x/net/idna":         {"control", "ingest/auth", "ingest/dial", "ingest/mime"},
 			"golang.org/x/net/publicsuffix": {"ingest/auth"},
 			"golang.org/x/sync":             {"cmd/mailintake", "ingest/poll", "ingest/relay", "internal/bench"},
-			"golang.org/x/text":             {"ingest/dial", "ingest/imap", "ingest/mime", "ingest/tnef"},
+			"golang.org/x/text":             {"ingest/dial", "ingest/imap", "ingest/language", "ingest/mime", "ingest/tnef"},
 
 			"github.com/google/go-cmp":    nil,
 			"github.com/jhillyerd/enmime": nil, // Parse is measured beside it

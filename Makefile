@@ -65,7 +65,8 @@ fuzz-short: ## run each fuzz target for FUZZTIME=10s
 	done
 
 corpus: ## compare the parser with others on their test mail and write docs/corpus.md
-	$(GO) test ./ingest/mime -count=1 -run '^TestCorpus$$' -table $(CURDIR)/docs/corpus.md
+	$(GO) test ./ingest/mime ./ingest/tnef ./ingest/reply -p 1 -count=1 -run '^TestCorpus(Bounces)?$$' -table $(CURDIR)/docs/corpus.md
+	@grep '^|' docs/corpus.md
 
 install-deps: ## install what the demo needs and the machine lacks: postgresql
 	@tools/install-deps.sh postgresql

@@ -11,8 +11,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -108,18 +106,4 @@ func sign(t testing.TB, raw, key string, change func(*dkim.SignOptions)) string 
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-// corpusDir is the folder of foreign test mail. It lies beside the repository, or where MAILINTAKE_SHARED says.
-func corpusDir(t testing.TB) string {
-	t.Helper()
-	shared := os.Getenv("MAILINTAKE_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "shared")
-	}
-	dir := filepath.Join(shared, "corpus")
-	if _, err := os.Stat(filepath.Join(dir, "agreed.jsonl")); err != nil {
-		t.Skip("no corpus of test mail here: ", err)
-	}
-	return dir
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
 const letter = "From: News <news@example.com>\r\nTo: me@example.org\r\nSubject: Hello\r\n there\r\nDate: Mon, 1 Jun 2026 10:00:00 -0700\r\n\r\nDear  reader,\r\n\r\nhow are you? \r\n\r\n\r\n"
@@ -228,7 +229,7 @@ func TestCheckBroken(t *testing.T) {
 
 // Messages that others signed, with the keys that their tests have for them.
 func TestVerifyCorpus(t *testing.T) {
-	dir := filepath.Join(corpusDir(t), "rspamd", "msg", "test", "functional", "messages")
+	dir := filepath.Join(corpus.Dir(t), "rspamd", "msg", "test", "functional", "messages")
 	dns := zone{
 		"test._domainkey.example.com":              "k=ed25519; p=yi50DjK5O9pqbFpNHklsv9lqaS0ArSYu02qp1S0DW1Y=",
 		"brisbane._domainkey.football.example.com": "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
@@ -281,7 +282,7 @@ func TestVerifyCorpus(t *testing.T) {
 
 // Without DNS and without anybody to trust, no message of the corpus passes; what claims to is counted.
 func TestCheckCorpus(t *testing.T) {
-	dir := corpusDir(t)
+	dir := corpus.Dir(t)
 	messages, claims := 0, 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.Contains(path, "/msg/") {

@@ -14,21 +14,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// corpusDir is the folder of foreign test mail. It lies beside the repository, or where MAILINTAKE_SHARED says.
-func corpusDir(t testing.TB) string {
-	t.Helper()
-	shared := os.Getenv("MAILINTAKE_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "shared")
-	}
-	dir := filepath.Join(shared, "corpus")
-	if _, err := os.Stat(filepath.Join(dir, "agreed.jsonl")); err != nil {
-		t.Skip("no corpus of test mail here: ", err)
-	}
-	return dir
-}
+	"github.com/mailintake/mailintake/internal/corpus"
+)
 
 // htmlBodies finds HTML in a message that the standard library can read; octets are taken for what they are.
 func htmlBodies(header textproto.MIMEHeader, body io.Reader, depth int) []string {
@@ -70,7 +58,7 @@ func htmlBodies(header textproto.MIMEHeader, body io.Reader, depth int) []string
 // HTML of the corpus keeps the promises of Text and Safe, and says something.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	dir := corpusDir(t)
+	dir := corpus.Dir(t)
 	bodies, empty := 0, 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Base(filepath.Dir(path)) == "expected" {

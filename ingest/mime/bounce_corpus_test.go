@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
 // expected is what Sisimai says about one recipient of a message.
@@ -58,7 +59,7 @@ func parseCorpusFile(t testing.TB, path string) *ingest.Mail {
 // MAILINTAKE_CORPUS_DIFF=status (or another column, or all) prints the differences.
 func TestCorpusBounces(t *testing.T) {
 	t.Parallel()
-	dir := corpusDir(t)
+	dir := corpus.Dir(t)
 	raw, err := os.ReadFile(filepath.Join(dir, "sisimai", "expected", "reasons.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -158,17 +159,17 @@ func TestCorpusBounces(t *testing.T) {
 	for place := range exceptions {
 		t.Errorf("an exception for %s, which is not compared", place)
 	}
-	var table strings.Builder
-	fmt.Fprintf(&table, "\n| column | equal | of | per cent |\n|---|---:|---:|---:|\n")
+	var text strings.Builder
+	fmt.Fprintf(&text, "| column | equal | of | per cent |\n|---|---:|---:|---:|\n")
 	for _, c := range columns {
 		s := scores[c]
 		percent := 100 * float64(s.equal) / float64(max(s.total, 1))
-		fmt.Fprintf(&table, "| %s | %d | %d | %.1f |\n", c, s.equal, s.total, percent)
+		fmt.Fprintf(&text, "| %s | %d | %d | %.1f |\n", c, s.equal, s.total, percent)
 		if percent < floors[c] {
 			t.Errorf("%s: %.2f %% is below the floor of %.2f %%", c, percent, floors[c])
 		}
 	}
-	t.Log(table.String())
+	corpus.Section(t, *table, "bounces", text.String())
 }
 
 // implausible says what is wrong with an address as that of a failed recipient; nothing if it may be one.

@@ -9,13 +9,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
 // TestCorpusClasses lists the messages of all sources but Sisimai's that are taken for something else than mail of a
 // person, a list or a program: a person's mail that is wrongly among them would never be answered.
 func TestCorpusClasses(t *testing.T) {
 	t.Parallel()
-	dir := corpusDir(t)
+	dir := corpus.Dir(t)
 	want := make(map[string]string)
 	for line := range strings.Lines(`
 		AUTO_REPLY php-mime-mail-parser/msg/tests/mails/issue212
@@ -79,7 +80,7 @@ func TestCorpusClasses(t *testing.T) {
 // CR. What it has under "not" is not to be taken for a bounce.
 func TestCorpusLineEnds(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(corpusDir(t), "sisimai", "msg", "maildir")
+	dir := filepath.Join(corpus.Dir(t), "sisimai", "msg", "maildir")
 	compared := 0
 	for _, kind := range []string{"dos", "mac"} {
 		files, err := filepath.Glob(filepath.Join(dir, kind, "*.eml"))

@@ -1,16 +1,15 @@
 package mime
 
 import (
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
-	"testing"
+
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
-var table = flag.String("table", "", "docs/corpus.md, whose section about MIME is written anew")
+var table = corpus.Page()
 
 // corpusTable is what the corpus tests measured, in Markdown.
 func corpusTable(scores map[string]*score, messages int, decoded, trees score) string {
@@ -41,25 +40,4 @@ func corpusTable(scores map[string]*score, messages int, decoded, trees score) s
 		fmt.Fprintf(&b, "  - `%s`: %s\n", name, mime4jExceptions[name])
 	}
 	return b.String()
-}
-
-// writeTable puts the table between the marks of its section, or logs it.
-func writeTable(t *testing.T, text string) {
-	const begin, end = "<!-- mime -->\n", "<!-- /mime -->\n"
-	if *table == "" {
-		t.Log("\n" + text)
-		return
-	}
-	page, err := os.ReadFile(*table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, found := strings.Cut(string(page), begin)
-	_, tail, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		t.Fatalf("no section of MIME in %s", *table)
-	}
-	if err := os.WriteFile(*table, []byte(head+begin+text+end+tail), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }

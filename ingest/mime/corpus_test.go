@@ -15,34 +15,8 @@ import (
 	"time"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/internal/corpus"
 )
-
-// corpusDir is the folder of foreign test mail. It lies beside the repository, or where MAILINTAKE_SHARED says.
-func corpusDir(t testing.TB) string {
-	t.Helper()
-	shared := os.Getenv("MAILINTAKE_SHARED")
-	if shared == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				break
-			}
-			if dir == filepath.Dir(dir) {
-				t.Fatal("no go.mod above the test")
-			}
-			dir = filepath.Dir(dir)
-		}
-		shared = filepath.Join(dir, "..", "shared")
-	}
-	dir := filepath.Join(shared, "corpus")
-	if _, err := os.Stat(filepath.Join(dir, "agreed.jsonl")); err != nil {
-		t.Skip("no corpus of test mail here: ", err)
-	}
-	return dir
-}
 
 // agreed is one line of agreed.jsonl: what two independent parsers say about a message. A field is in Truth only where
 // they agree.
@@ -68,7 +42,7 @@ type agreed struct {
 // Every difference must be listed in corpusExceptions with its reason, and floors lie a little below what is reached.
 // MAILINTAKE_CORPUS_DIFF=subject (or another field, or all) prints the differences; -table writes docs/corpus.md anew.
 func TestCorpus(t *testing.T) {
-	dir := corpusDir(t)
+	dir := corpus.Dir(t)
 	floors := map[string]float64{ // per cent equal, or more than the others show
 		"attachment_count": 99.5, "attachment_names": 99.5, "attachment_sha256": 99.6, "attachment_types": 99.8, "attachments": 99.7,
 		"attachments_core": 99.8, "date": 99.8, "from": 99.9, "from_name": 99.9, "html": 100, "in_reply_to": 100, "message_id": 100,
@@ -80,7 +54,7 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s: %.2f %% is below the floor of %.2f %%", field, s.percent(), floor)
 		}
 	}
-	writeTable(t, corpusTable(scores, messages, measureMime4j(t, dir), measureTrees(t, dir)))
+	corpus.Section(t, *table, "mime", corpusTable(scores, messages, measureMime4j(t, dir), measureTrees(t, dir)))
 }
 
 // score counts what is equal to what others say, and what differs with good reason.

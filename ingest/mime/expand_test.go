@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
 // shortParts is a line for each part: path, type, name and size, and what it is.
@@ -216,7 +217,7 @@ func TestSMIME(t *testing.T) {
 // A winmail.dat of the corpus, in a message as it comes.
 func TestWinmail(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(corpusDir(t), "tnef", "msg", "tests", "files", "datafiles")
+	dir := filepath.Join(corpus.Dir(t), "tnef", "msg", "tests", "files", "datafiles")
 	message := func(file, before string) string {
 		raw, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
 const invitation = "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:1@example.com\nSUMMARY:B\xc3\xbc\n ro\nDTSTART;TZID=Europe/Berlin:20260602T140000\nDTEND;TZID=Europe/Berlin:20260602T150000\n" +
@@ -108,7 +109,7 @@ func TestInvitationCut(t *testing.T) {
 
 // The invitations of the corpus are found, each with what stands in it.
 func TestInvitationCorpus(t *testing.T) {
-	dir := corpusDir(t)
+	dir := corpus.Dir(t)
 	for path, want := range map[string]string{
 		"postal-mime/msg/test/fixtures/calendar-event.eml":           "REQUEST Test event ⏰ 2024-04-11T11:00:00+03:00",
 		"rspamd/msg/test/functional/messages/alt-html-calendar.eml":  "REQUEST Team Meeting 2024-01-01T10:00:00Z",

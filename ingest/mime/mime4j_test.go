@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
 // mime4jExceptions are the expected files that do not agree with our parts, with the reason why ours are right.
@@ -32,7 +34,7 @@ var mime4jExceptions = map[string]string{
 // of the line ends of quoted-printable, line ends are not compared. It also writes down what it meets: the trees must have as
 // many multiparts and leaves.
 func TestMime4j(t *testing.T) {
-	for what, s := range map[string]score{"parts": measureMime4j(t, corpusDir(t)), "trees": measureTrees(t, corpusDir(t))} {
+	for what, s := range map[string]score{"parts": measureMime4j(t, corpus.Dir(t)), "trees": measureTrees(t, corpus.Dir(t))} {
 		t.Logf("%d messages, %d %s: %d equal, %d differ with good reason", s.messages, s.total, what, s.equal, s.explained)
 	}
 }

@@ -2,6 +2,7 @@ package reply
 
 import (
 	"encoding/base64"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -13,34 +14,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
-// corpusDir is the folder of foreign test mail. It lies beside the repository, or where MAILINTAKE_SHARED says.
-func corpusDir(t testing.TB) string {
-	t.Helper()
-	shared := os.Getenv("MAILINTAKE_SHARED")
-	if shared == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				break
-			}
-			if dir == filepath.Dir(dir) {
-				t.Fatal("no go.mod above the test")
-			}
-			dir = filepath.Dir(dir)
-		}
-		shared = filepath.Join(dir, "..", "shared")
-	}
-	dir := filepath.Join(shared, "corpus")
-	if _, err := os.Stat(filepath.Join(dir, "agreed.jsonl")); err != nil {
-		t.Skip("no corpus of test mail here: ", err)
-	}
-	return dir
-}
+var table = corpus.Page()
 
 func readFile(t testing.TB, path ...string) string {
 	t.Helper()
@@ -103,7 +81,7 @@ type demand struct {
 //	quotation between answers     all is kept              visible               cut: it is no new word
 //	forwarded message             kept                     not tested            kept
 func TestCorpus(t *testing.T) {
-	dir := corpusDir(t)
+	dir := corpus.Dir(t)
 	exceptions := map[string]string{ // case: reason
 		"talon/expected/tests/fixtures/standard_replies/iphone_reply_text want":       "the text tests of talon do not know signatures; email_reply_parser cuts this one",
 		"talon/expected/tests/fixtures/standard_replies/sparrow_reply_text want":      "the text tests of talon do not know signatures; RFC 3676 delimits this one",
@@ -182,6 +160,16 @@ func TestCorpus(t *testing.T) {
 		all, right = all+total[set], right+equal[set]
 	}
 	t.Logf("%-20s %3d of %3d, %.1f %%", "all", right, all, 100*float64(right)/float64(all))
+	var text strings.Builder
+	fmt.Fprintf(&text, "| set | as demanded | of | per cent |\n|---|---:|---:|---:|\n")
+	for _, set := range slices.Sorted(maps.Keys(total)) {
+		fmt.Fprintf(&text, "| %s | %d | %d | %.1f |\n", set, equal[set], total[set], 100*float64(equal[set])/float64(total[set]))
+	}
+	fmt.Fprintf(&text, "| all | %d | %d | %.1f |\n\nWhere we differ, and why:\n\n", right, all, 100*float64(right)/float64(all))
+	for _, name := range slices.Sorted(maps.Keys(exceptions)) {
+		fmt.Fprintf(&text, "- `%s`: %s\n", name, exceptions[name])
+	}
+	corpus.Section(t, *table, "reply", text.String())
 	if all < 110 {
 		t.Errorf("%d cases, want 110 at least: something was not read", all)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,34 +12,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailintake/mailintake/internal/corpus"
 )
 
-// corpusDir is the folder of foreign test mail. It lies beside the repository, or where MAILINTAKE_SHARED says.
-func corpusDir(t testing.TB) string {
-	t.Helper()
-	shared := os.Getenv("MAILINTAKE_SHARED")
-	if shared == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				break
-			}
-			if dir == filepath.Dir(dir) {
-				t.Fatal("no go.mod above the test")
-			}
-			dir = filepath.Dir(dir)
-		}
-		shared = filepath.Join(dir, "..", "shared")
-	}
-	dir := filepath.Join(shared, "corpus", "tnef")
-	if _, err := os.Stat(filepath.Join(dir, "expected", "attachments.json")); err != nil {
-		t.Skip("no corpus of test mail here: ", err)
-	}
-	return dir
-}
+var page = corpus.Page()
 
 // found is an object with its octets.
 type found struct {
@@ -95,7 +73,7 @@ func decode(t testing.TB, raw []byte, size int) ([]found, Result) {
 // since its tests ask for bodies or files. A body has no name in the stream: the reference calls it after the stream.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	dir := corpusDir(t)
+	dir := filepath.Join(corpus.Dir(t), "tnef")
 	var expected map[string][]struct {
 		Name, SHA256 string
 		Size         int
@@ -107,6 +85,7 @@ func TestCorpus(t *testing.T) {
 	if err := json.Unmarshal(list, &expected); err != nil {
 		t.Fatal(err)
 	}
+	listed, equal := 0, 0
 	for name, want := range expected {
 		raw, err := os.ReadFile(filepath.Join(dir, "msg", "tests", "files", "datafiles", name))
 		if err != nil {
@@ -117,7 +96,8 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s: %s", name, result.Damage)
 		}
 		for _, w := range want {
-			if !slices.ContainsFunc(got, func(f found) bool {
+			listed++
+			if slices.ContainsFunc(got, func(f found) bool {
 				sum := sha256.Sum256(f.data)
 				title := f.Name
 				switch f.Kind {
@@ -128,6 +108,8 @@ func TestCorpus(t *testing.T) {
 				}
 				return title == w.Name && len(f.data) == w.Size && hex.EncodeToString(sum[:]) == w.SHA256
 			}) {
+				equal++
+			} else {
 				t.Errorf("%s: no %s with %d octets", name, w.Name, w.Size)
 			}
 		}
@@ -139,4 +121,5 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s: differs with the size of the pieces: %.500s", name, diff)
 		}
 	}
+	corpus.Section(t, *page, "tnef", fmt.Sprintf("%d of %d files of %d blobs have the name, the size and the octets that the reference finds.\n", equal, listed, len(expected)))
 }

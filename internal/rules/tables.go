@@ -63,6 +63,7 @@ func House() Table {
 			"internal/embedded": {Floor: Help},
 			"internal/mailtest": {Floor: Help},
 			"internal/bench":    {Floor: Help},
+			"internal/corpus":   {Floor: Help, TestsAlone: true},
 			"internal/rules":    {Floor: Help, TestsAlone: true},
 			"store/storetest":   {Floor: Help, TestsAlone: true},
 		},

@@ -15,7 +15,7 @@ RUN       ?= ./...
 LINT      := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
 BUF       := $(GO) tool -modfile=tools/go.mod buf
 
-.PHONY: help demo build test check fmt vet lint generate generated rules bench fuzz-short install-deps install-test-deps clean
+.PHONY: help demo build test check fmt vet lint generate generated rules bench corpus fuzz-short install-deps install-test-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ fuzz-short: ## run each fuzz target for FUZZTIME=10s
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
+
+corpus: ## compare the parser with others on their test mail and write docs/corpus.md
+	$(GO) test ./ingest/mime -count=1 -run '^TestCorpus$$' -table $(CURDIR)/docs/corpus.md
 
 install-deps: ## install what the demo needs and the machine lacks: postgresql
 	@tools/install-deps.sh postgresql

@@ -18,6 +18,9 @@ type Channels struct {
 	Store  Store
 	Prober Prober
 	Pages  Pages
+	// KnownCharset reports whether text can be decoded from a charset. It is that of ingestion; cmd supplies it. Without
+	// it no fallback charset can be set.
+	KnownCharset func(name string) bool
 }
 
 // CreateChannel is what Create needs.
@@ -36,7 +39,7 @@ func (s *Channels) Create(ctx context.Context, actor string, c CreateChannel) (C
 	if !ValidID(c.Channel) {
 		vs = append(vs, Violation{"email_channel_id", "must match [a-z0-9][a-z0-9-]{0,38}"})
 	}
-	vs = append(vs, c.Settings.complete()...)
+	vs = append(vs, s.complete(&c.Settings)...)
 	vs = append(vs, checkPassword(c.Password)...)
 	vs = append(vs, checkEnabled(c.Settings, !c.Password.IsZero())...)
 	if len(vs) > 0 {
@@ -52,6 +55,15 @@ func (s *Channels) Create(ctx context.Context, actor string, c CreateChannel) (C
 		return Channel{}, e
 	}
 	return ch, stored(err, name)
+}
+
+// complete fills in defaults and reports every field that is not as it must be.
+func (s *Channels) complete(set *Settings) []Violation {
+	vs := set.complete()
+	if name := set.FallbackCharset; name != "" && (s.KnownCharset == nil || !s.KnownCharset(name)) {
+		vs = append(vs, Violation{prefix + "fallback_charset", "must be a charset that mail can be decoded from, such as iso-8859-2, koi8-r, shift_jis or gb18030"})
+	}
+	return vs
 }
 
 func checkEnabled(s Settings, passwordSet bool) []Violation {
@@ -166,7 +178,7 @@ func (s *Channels) update(ctx context.Context, actor string, old Channel, u Upda
 	if err != nil {
 		return Channel{}, err
 	}
-	vs := set.complete()
+	vs := s.complete(&set)
 	changed := differences(&set, &old.Settings)
 	var password *ingest.Secret
 	passwordSet := old.PasswordSet
@@ -273,7 +285,7 @@ func (s *Channels) Test(ctx context.Context, t TestChannel) (TestResult, error) 
 		if set.EmailAddress == "" {
 			set.EmailAddress = "test@localhost"
 		}
-		if vs := append(set.complete(), checkPassword(password)...); len(vs) > 0 {
+		if vs := append(s.complete(&set), checkPassword(password)...); len(vs) > 0 {
 			return TestResult{}, Invalid(vs...)
 		}
 	case t.Name == "":

@@ -111,7 +111,7 @@ func isOperator(s string) bool {
 func isWord(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+		if c != '_' && (i == 0 || c != '.') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
 			return false
 		}
 	}
@@ -210,6 +210,19 @@ func replayFilter(filter string) (channel string, states []ingest.ReplayState, e
 	}), nil
 }
 
+func classes() []ingest.Class {
+	return []ingest.Class{ingest.ClassHuman, ingest.ClassAutoReply, ingest.ClassBounce, ingest.ClassComplaint, ingest.ClassReadReceipt, ingest.ClassList,
+		ingest.ClassCalendar, ingest.ClassSystem}
+}
+
+func joined[S ~string](list []S) string {
+	texts := make([]string, len(list))
+	for i, s := range list {
+		texts[i] = string(s)
+	}
+	return strings.Join(texts, ", ")
+}
+
 // messageFilter puts the conditions of a filter into q.
 func messageFilter(filter string, q *MessageQuery) error {
 	groups, err := parseFilter(filter)
@@ -227,6 +240,17 @@ func messageFilter(filter string, q *MessageQuery) error {
 				return badFilter("message_id_header must be given once and not be empty")
 			}
 			q.MessageID = strings.TrimSuffix(strings.TrimPrefix(t.value, "<"), ">")
+		case "thread.id=":
+			if q.Thread != "" || !canonicalUUID(t.value) {
+				return badFilter("thread.id must be given once and be the id of a thread")
+			}
+			q.Thread = t.value
+		case "message_class=":
+			class := ingest.Class(t.value)
+			if q.Class != "" || !slices.Contains(classes(), class) {
+				return badFilter("message_class must be given once and be one of %s", joined(classes()))
+			}
+			q.Class = class
 		case "receive_time>=", "receive_time<":
 			at, err := time.Parse(time.RFC3339, t.value)
 			if err != nil || checkTime(at) != "" {

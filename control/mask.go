@@ -22,6 +22,12 @@ func field[T comparable](path string, of func(*Settings) *T) settable {
 		func(a, b *Settings) bool { return *of(a) == *of(b) }}
 }
 
+func listField(path string, of func(*Settings) *[]string) settable {
+	return settable{path,
+		func(dst, src *Settings) { *of(dst) = slices.Clone(*of(src)) },
+		func(a, b *Settings) bool { return slices.Equal(*of(a), *of(b)) }}
+}
+
 // settables are all fields that an update can change but the password, by their path in the API.
 func settables() []settable {
 	return []settable{
@@ -47,6 +53,9 @@ func settables() []settable {
 			func(dst, src *Settings) { dst.SyncSince = src.SyncSince },
 			func(a, b *Settings) bool { return a.SyncSince.Equal(b.SyncSince) }},
 		field("settlement", func(s *Settings) *ingest.Settlement { return &s.Settlement }),
+		listField("aliases", func(s *Settings) *[]string { return &s.Aliases }),
+		field("fallback_charset", func(s *Settings) *string { return &s.FallbackCharset }),
+		listField("authserv_ids", func(s *Settings) *[]string { return &s.AuthservIDs }),
 		field("max_message_bytes", func(s *Settings) *int64 { return &s.MaxMessageBytes }),
 	}
 }

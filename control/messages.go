@@ -3,7 +3,10 @@ package control
 import (
 	"context"
 	"fmt"
+	"io"
 	"strconv"
+
+	"github.com/mailintake/mailintake/ingest"
 )
 
 // ChunkSize is how many octets of a raw message are read at a time.
@@ -14,8 +17,28 @@ const maxTextPage = 10
 
 // Messages is the service that reads stored messages.
 type Messages struct {
-	Store Store
-	Pages Pages
+	Store  Store
+	Pages  Pages
+	Parser Parser
+}
+
+// Parser reads what is not stored out of raw messages. It is the parser of ingestion, which this package does not know;
+// cmd supplies it. Both functions take any octets and read r to its end, or to its first error.
+type Parser struct {
+	// Inspect gives what a message holds beside its record. remote keeps addresses of remote content in the HTML.
+	Inspect func(r io.Reader, size int64, s *Settings, remote bool) View
+	// Extract writes the decoded octets of the part at path to w. found is false where there is none, and nothing was
+	// written then. It returns the first error of r or w.
+	Extract func(r io.Reader, size int64, path string, s *Settings, w io.Writer) (part ingest.Part, found bool, err error)
+}
+
+// View is what a message holds beside its record. All strings are valid UTF-8.
+type View struct {
+	Header        []ingest.Field
+	Multiparts    []ingest.Multipart
+	HTML          string // safe to show
+	HTMLCut       bool   // HTML was longer
+	RemoteBlocked bool   // HTML leaves out content that would be fetched from elsewhere
 }
 
 // Get reads one message with its text. It returns errors of KindInvalid and KindNotFound.
@@ -26,6 +49,18 @@ func (s *Messages) Get(ctx context.Context, name string) (Message, error) {
 	}
 	m, err := s.Store.Message(ctx, tenant, channel, id)
 	return m, stored(err, name)
+}
+
+// Inspect reads the raw octets of m, which Get returned, with the channel's settings of today. remote keeps addresses of
+// remote content in the HTML. It returns errors of KindNotFound, and KindDataLoss if octets are missing.
+func (s *Messages) Inspect(ctx context.Context, m *Message, remote bool) (View, error) {
+	ch, err := s.Store.Channel(ctx, m.Tenant, m.Channel)
+	if err != nil {
+		return View{}, stored(err, m.Name())
+	}
+	raw := s.raw(ctx, m)
+	v := s.Parser.Inspect(raw, m.Size, &ch.Settings, remote)
+	return v, raw.err
 }
 
 // ListMessages is what List needs.
@@ -100,19 +135,15 @@ func (s *Messages) ReadRaw(ctx context.Context, name string, offset int64, each 
 	if offset < 0 || offset > m.Size {
 		return Invalid(Violation{"offset", fmt.Sprintf("must be 0 to %d, the size of the message", m.Size)})
 	}
-	for offset < m.Size {
-		data, err := s.Store.ReadRaw(ctx, tenant, channel, id, offset, ChunkSize)
+	raw := s.raw(ctx, &m)
+	for raw.at = offset; raw.at < m.Size; {
+		data, err := raw.next()
 		if err != nil {
-			return stored(err, name)
-		}
-		if len(data) == 0 {
-			return &Error{Kind: KindDataLoss, Reason: "RAW_INCOMPLETE", Resource: name,
-				Message: fmt.Sprintf("%s ends after %d of %d octets", name, offset, m.Size)}
+			return err
 		}
 		if err := each(data); err != nil {
 			return err
 		}
-		offset += int64(len(data))
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (s *Replays) Create(ctx context.Context, actor string, c CreateReplay) (ing
 	switch {
 	case !ch.Deleted.IsZero():
 		return ingest.Replay{}, precondition("RESOURCE_DELETED", c.Channel, c.Channel+" is deleted; undelete it first")
-	case !ch.Settings.Enabled && c.Kind != ingest.ReplayEvents:
+	case !ch.Settings.Enabled && c.Kind != ingest.ReplayEvents && c.Kind != ingest.ReplayParse:
 		return ingest.Replay{}, precondition("CHANNEL_DISABLED", c.Channel, c.Channel+" is disabled, so its mailbox is not read; enable it first")
 	}
 	if vs := checkProtocol(c, ch.Settings.Protocol); len(vs) > 0 {
@@ -69,18 +69,18 @@ func checkReplay(c CreateReplay) []Violation {
 	switch c.Kind {
 	case ingest.ReplayFetch:
 		if sequences {
-			bad("range.first_sequence", "must be empty with FETCH; sequences select EVENTS")
+			bad("range.first_sequence", "must be empty with FETCH; sequences select EVENTS or what to PARSE")
 		}
-	case ingest.ReplayEvents:
+	case ingest.ReplayEvents, ingest.ReplayParse:
 		if uids {
-			bad("range.first_uid", "must be empty with EVENTS; UIDs select what to FETCH")
+			bad("range.first_uid", fmt.Sprintf("must be empty with %s; UIDs select what to FETCH", c.Kind))
 		}
 	case ingest.ReplayRetry:
 		if r != (ingest.Range{}) {
 			bad("range", "must be empty with RETRY, which visits the mailbox as usual")
 		}
 	default:
-		bad("kind", "is required: FETCH, EVENTS or RETRY")
+		bad("kind", "is required: FETCH, EVENTS, RETRY or PARSE")
 	}
 	if r.LastUID != 0 && r.FirstUID > r.LastUID {
 		bad("range.last_uid", "must not be less than first_uid")

@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -25,6 +26,8 @@ const (
 	DefaultMaxMessageBytes = 40 << 20
 	MinMaxMessageBytes     = 64 << 10
 	MaxMaxMessageBytes     = 1 << 30
+	MaxAliases             = 100
+	MaxAuthservIDs         = 20
 )
 
 // prefix is where the fields of a channel stand in requests.
@@ -70,6 +73,9 @@ func (s *Settings) complete() []Violation {
 	check("description", text(strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(s.Description), 1000))
 	check("labels", checkLabels(s.Labels))
 	check("script", text(s.Script, 256))
+	vs = append(vs, s.completeAliases()...)
+	s.FallbackCharset = strings.ToLower(s.FallbackCharset)
+	vs = append(vs, s.completeAuthservIDs()...)
 	if s.Protocol < ingest.POP3 || s.Protocol > ingest.IMAPS {
 		check("protocol", "is required: POP3, POP3S, IMAP or IMAPS")
 		return vs // most of the rest depends on it
@@ -120,6 +126,59 @@ func (s *Settings) complete() []Violation {
 	}
 	if s.MaxMessageBytes < MinMaxMessageBytes || s.MaxMessageBytes > MaxMaxMessageBytes {
 		check("max_message_bytes", "must be 65536 (64 KiB) to 1073741824 (1 GiB), or 0 for 40 MiB")
+	}
+	return vs
+}
+
+// completeAliases brings domains into lower case and reports aliases that are no addresses or say nothing new.
+func (s *Settings) completeAliases() []Violation {
+	if len(s.Aliases) > MaxAliases {
+		return []Violation{{prefix + "aliases", fmt.Sprintf("must be at most %d", MaxAliases)}}
+	}
+	var vs []Violation
+	seen := map[string]bool{strings.ToLower(s.EmailAddress): true}
+	s.Aliases = slices.Clone(s.Aliases)
+	for i, a := range s.Aliases {
+		problem := required(a, checkAddress(a))
+		if problem == "" {
+			at := strings.LastIndexByte(a, '@')
+			s.Aliases[i] = a[:at] + strings.ToLower(a[at:])
+			// Few mail servers tell upper case from lower case in the local part, though they may (RFC 5321 §2.4).
+			if key := strings.ToLower(a); seen[key] {
+				problem = "stands in email_address or further up already"
+			} else {
+				seen[key] = true
+			}
+		}
+		if problem != "" {
+			vs = append(vs, Violation{fmt.Sprintf("%saliases[%d]", prefix, i), problem})
+		}
+	}
+	return vs
+}
+
+// completeAuthservIDs brings the identifiers into lower case and reports those that no mail server has (RFC 8601 §2.5:
+// usually the name of a host).
+func (s *Settings) completeAuthservIDs() []Violation {
+	if len(s.AuthservIDs) > MaxAuthservIDs {
+		return []Violation{{prefix + "authserv_ids", fmt.Sprintf("must be at most %d", MaxAuthservIDs)}}
+	}
+	var vs []Violation
+	form := regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$`)
+	s.AuthservIDs = slices.Clone(s.AuthservIDs)
+	for i, id := range s.AuthservIDs {
+		id = strings.ToLower(id)
+		problem := ""
+		switch {
+		case !form.MatchString(id):
+			problem = "must be the name that stands first in Authentication-Results fields, such as mx.example.com"
+		case slices.Contains(s.AuthservIDs[:i], id):
+			problem = "stands further up already"
+		}
+		s.AuthservIDs[i] = id
+		if problem != "" {
+			vs = append(vs, Violation{fmt.Sprintf("%sauthserv_ids[%d]", prefix, i), problem})
+		}
 	}
 	return vs
 }

@@ -63,7 +63,7 @@ type Part struct {
 	Path        string `json:"path"`               // "1.2": positions from the root, 1-based, as IMAP numbers them (RFC 9051 §6.4.5.1)
 	ContentType string `json:"content_type"`       // type/subtype, lower case, no parameters
 	Charset     string `json:"charset,omitempty"`  // as declared
-	Filename    string `json:"filename,omitempty"` // decoded, no path separators
+	Filename    string `json:"filename,omitempty"` // decoded, as the sender wrote it: it may be a path. mime.SafeName makes a name to store a file under
 	ContentID   string `json:"content_id,omitempty"`
 	Inline      bool   `json:"inline,omitempty"` // Content-Disposition inline, or none and referenced by Content-ID
 	Body        bool   `json:"body,omitempty"`   // body text or body HTML, not an attachment

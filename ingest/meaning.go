@@ -33,14 +33,16 @@ type AutoReply struct {
 
 // Bounce is what a delivery status notification says, RFC 3464, or what could be made out of one in free form.
 type Bounce struct {
-	Recipients        []BounceRecipient `json:"recipients,omitempty"`
-	Action            string            `json:"action,omitempty"` // failed, delayed, delivered, relayed or expanded, RFC 3464 §2.3.3; of the first recipient
-	Status            string            `json:"status,omitempty"` // enhanced status code, RFC 3463, such as 5.1.1; of the first recipient, empty if none is given
-	Hard              bool              `json:"hard"`             // another try will fail as well; of the first recipient
-	ReportingMTA      string            `json:"reporting_mta,omitempty"`
-	OriginalMessageID string            `json:"original_message_id,omitempty"` // of the message it is about, without brackets
-	OriginalSubject   string            `json:"original_subject,omitempty"`
-	FeedbackType      string            `json:"feedback_type,omitempty"` // COMPLAINT: abuse, fraud, … RFC 5965 §7.3
+	Recipients []BounceRecipient `json:"recipients,omitempty"`
+	Action     string            `json:"action,omitempty"` // failed, delayed, delivered, relayed or expanded, RFC 3464 §2.3.3; of the first recipient
+	// Status is the enhanced status code, RFC 3463, such as 5.1.1; of the first recipient. Where the message gives none, one is
+	// made of class and cause: x.0.9nn, which RFC 5248 registers for nobody.
+	Status            string `json:"status,omitempty"`
+	Hard              bool   `json:"hard"` // another try will fail as well; of the first recipient
+	ReportingMTA      string `json:"reporting_mta,omitempty"`
+	OriginalMessageID string `json:"original_message_id,omitempty"` // of the message it is about, without brackets
+	OriginalSubject   string `json:"original_subject,omitempty"`
+	FeedbackType      string `json:"feedback_type,omitempty"` // COMPLAINT: abuse, fraud, … RFC 5965 §7.3
 }
 
 // BounceRecipient is one address of a notification.

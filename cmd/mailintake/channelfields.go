@@ -32,6 +32,9 @@ type channelFields struct {
 	DisplayName     *string           `help:"What people call the channel; by default the address." placeholder:"NAME"`
 	Description     *string           `help:"Free text."`
 	Script          *string           `help:"Reference to an email script; copied into events."`
+	Alias           []string          `sep:"none" help:"Another address that reaches the mailbox; can be repeated, and replaces all that were set. Empty for none." placeholder:"ADDRESS"`
+	FallbackCharset *string           `help:"Charset of text that names none and is not UTF-8; windows-1252 by default." placeholder:"NAME"`
+	AuthservID      []string          `name:"authserv-id" sep:"none" help:"Believe Authentication-Results fields with this authserv-id (RFC 8601), as mx.example.com; can be repeated, and replaces all that were set. Empty for none." placeholder:"NAME"`
 	Label           map[string]string `mapsep:"none" help:"Set a label; can be repeated." placeholder:"KEY=VALUE"`
 	PollInterval    *time.Duration    `help:"Pause between visits, 10s to 24h; 60s by default." placeholder:"DURATION"`
 	InitialSync     *string           `help:"What to do with mail from before the first visit: new-only (leave it, the default), all (bring it in), or since=TIME." placeholder:"HOW"`
@@ -75,6 +78,18 @@ func (f *channelFields) apply(ch *mailintakev1.EmailChannel) (paths []string, er
 	text("email_address", f.EmailAddress, &ch.EmailAddress)
 	text("description", f.Description, &ch.Description)
 	text("script", f.Script, &ch.Script)
+	text("fallback_charset", f.FallbackCharset, &ch.FallbackCharset)
+	texts := func(path string, value []string, to *[]string) {
+		set(path, len(value) > 0, func() error {
+			// One empty value stands for an empty list, which flags cannot say otherwise.
+			if *to = value; len(value) == 1 && value[0] == "" {
+				*to = nil
+			}
+			return nil
+		})
+	}
+	texts("aliases", f.Alias, &ch.Aliases)
+	texts("authserv_ids", f.AuthservID, &ch.AuthservIds)
 	text("host", f.Host, &ch.Host)
 	text("username", f.Username, &ch.Username)
 	set("protocol", f.Protocol != nil, func() error {

@@ -28,6 +28,7 @@ type settings struct {
 	TLSKey         string   `name:"tls-key" env:"MAILINTAKE_TLS_KEY" help:"Its key, PEM." type:"path" placeholder:"FILE"`
 	EgressAllow    []string `env:"MAILINTAKE_EGRESS_ALLOW" help:"Networks that mail hosts may lie in although they are private (CIDR, with commas between)." placeholder:"CIDR"`
 	StreamReplicas int      `env:"MAILINTAKE_STREAM_REPLICAS" default:"1" help:"Replicas of the stream EMAIL when it is created, 1 to 5; production runs 3."`
+	DKIM           string   `name:"dkim" env:"MAILINTAKE_DKIM" default:"verify" enum:"verify,off" help:"verify: check DKIM signatures with keys from this machine's DNS; off: ask no DNS and know only what trusted servers say."`
 	LogLevel       string   `env:"MAILINTAKE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat      string   `env:"MAILINTAKE_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 

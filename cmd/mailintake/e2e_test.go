@@ -193,7 +193,7 @@ func (s *stack) awaitEvents(channel string, n int, limit time.Duration) []relay.
 		s.t.Fatalf("channel %s: the stream has %d events, want %d", channel, len(events), n)
 	}
 	for i, e := range events {
-		if e.Sequence != int64(i+1) || e.Type != "received" {
+		if e.Sequence != int64(i+1) || e.Type != relay.TypeReceived && e.Type != relay.TypeBounced && e.Type != relay.TypeAutoReply {
 			s.t.Fatalf("channel %s: place %d has %s with sequence %d", channel, i, e.Type, e.Sequence)
 		}
 	}

@@ -156,15 +156,29 @@ func natsURL(text string) (*url.URL, error) {
 func formatEvent(e relay.Event) string {
 	parts := []string{e.Time.Local().Format("15:04:05.000"), e.Tenant + "/" + e.Channel, e.Type, fmt.Sprintf("#%d", e.Sequence)}
 	switch e.Type {
-	case relay.TypeReceived:
+	case relay.TypeReceived, relay.TypeBounced, relay.TypeAutoReply:
 		var data mailintakev1.ReceivedEvent
 		if !decodeData(e.Data, &data) {
 			break
 		}
 		parts = append(parts, cut(addresses(data.GetFrom()), 60), `"`+cut(data.GetRfc().GetSubject(), 80)+`"`, octets(data.GetSource().GetSizeBytes()))
+		if c := className(data.GetMessageClass()); c != "" && c != "human" {
+			parts = append(parts, c)
+		}
+		for _, r := range data.GetBounce().GetRecipients() {
+			parts = append(parts, cut(strings.TrimSpace(r.GetAction()+" "+r.GetAddress()+" "+r.GetStatus()), 80))
+			break
+		}
 		if n := len(data.GetDefects()); n > 0 {
 			parts = append(parts, fmt.Sprintf("defects: %d", n))
 		}
+	case relay.TypeAmended:
+		var data mailintakev1.AmendedEvent
+		if !decodeData(e.Data, &data) {
+			break
+		}
+		parts = append(parts, lastSegment(data.GetMessage()), cut(strings.Join(data.GetChanged(), ", "), 80),
+			fmt.Sprintf("parser %d, before %d", data.GetParserVersion(), data.GetOldParserVersion()))
 	case relay.TypeQuarantined:
 		var data mailintakev1.QuarantinedEvent
 		if !decodeData(e.Data, &data) {

@@ -35,6 +35,7 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database schema to this version."`
 	Channel channelCmd `cmd:"" help:"Create, list, change, test and delete channels."`
 	Message messageCmd `cmd:"" help:"List and read stored messages."`
+	Parse   parseCmd   `cmd:"" help:"Show what the service would make of mails in files, as JSON; needs no service."`
 	Replay  replayCmd  `cmd:"" help:"Bring a channel back to completeness."`
 	Events  eventsCmd  `cmd:"" help:"Print routing events as they are published."`
 	Verify  verifyCmd  `cmd:"" help:"Check database and stream against the invariants; exit status 1 if one is broken."`

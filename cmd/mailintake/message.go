@@ -20,9 +20,12 @@ import (
 // messageCmd are the commands for stored messages.
 type messageCmd struct {
 	client
-	List messageListCmd `cmd:"" help:"List the messages of a channel, the newest first."`
-	Get  messageGetCmd  `cmd:"" help:"Show one message with its text."`
-	Raw  messageRawCmd  `cmd:"" help:"Write a message exactly as the mail server sent it."`
+	List       messageListCmd       `cmd:"" help:"List the messages of a channel, the newest first."`
+	Show       messageShowCmd       `cmd:"" help:"Show a message to be read: what it says, what it is, and what is attached."`
+	Get        messageGetCmd        `cmd:"" help:"Show the record of a message, field by field; with -o json all that is known."`
+	Thread     messageThreadCmd     `cmd:"" help:"List the conversation that a message belongs to, the oldest first."`
+	Attachment messageAttachmentCmd `cmd:"" help:"Save one part of a message under a name that is safe."`
+	Raw        messageRawCmd        `cmd:"" help:"Write a message exactly as the mail server sent it."`
 }
 
 type messageListCmd struct {
@@ -31,6 +34,8 @@ type messageListCmd struct {
 	Since     *moment `help:"Only messages that the mail server received at or after this time, or within this age (10m, 2d)." placeholder:"TIME"`
 	Until     *moment `help:"Only messages received before this time." placeholder:"TIME"`
 	MessageID string  `name:"message-id" help:"Only messages with this Message-ID."`
+	Class     string  `help:"Only messages of this class: human, auto-reply, bounce, complaint, read-receipt, list, calendar or system."`
+	Thread    string  `help:"Only messages of this conversation." placeholder:"ID"`
 }
 
 // Run lists messages.
@@ -42,33 +47,38 @@ func (c *messageListCmd) Run(ctx context.Context, con *console, cl *client) erro
 	if c.Limit < 0 {
 		return &usageError{"--limit: must not be negative"}
 	}
-	p := cl.printer(con)
-	t := newTable(con.out, "MESSAGE", "SEQ", "RECEIVED", "FROM", "SUBJECT", "SIZE", "FILES", "DEFECTS")
+	return cl.with(func(s services) error {
+		return cl.listMessages(ctx, con, s, &mailintakev1.ListMessagesRequest{Parent: parent, Filter: c.filter()}, c.Limit)
+	})
+}
+
+// listMessages prints at most limit messages, 0 for all.
+func (c *client) listMessages(ctx context.Context, con *console, s services, req *mailintakev1.ListMessagesRequest, limit int) error {
+	p := c.printer(con)
+	t := newTable(con.out, "MESSAGE", "SEQ", "RECEIVED", "CLASS", "FROM", "SUBJECT", "SIZE", "FILES", "DEFECTS")
 	n := 0
-	err = cl.with(func(s services) error {
-		req := &mailintakev1.ListMessagesRequest{Parent: parent, Filter: c.filter(), View: mailintakev1.MessageView_MESSAGE_VIEW_BASIC}
-		return pages(ctx, func(ctx context.Context, token string) (string, error) {
-			req.PageToken, req.PageSize = token, 500
-			if c.Limit > 0 {
-				req.PageSize = int32(min(500, c.Limit-n))
+	req.View = mailintakev1.MessageView_MESSAGE_VIEW_BASIC
+	err := pages(ctx, func(ctx context.Context, token string) (string, error) {
+		req.PageToken, req.PageSize = token, 500
+		if limit > 0 {
+			req.PageSize = int32(min(500, limit-n))
+		}
+		res, err := s.messages.ListMessages(ctx, req)
+		if err != nil {
+			return "", c.failed("list messages of "+c.shortName(req.GetParent()), err)
+		}
+		for _, m := range res.GetMessages() {
+			n++
+			if !p.json {
+				t.message(m)
+			} else if err := p.line(m); err != nil {
+				return "", err
 			}
-			res, err := s.messages.ListMessages(ctx, req)
-			if err != nil {
-				return "", cl.failed("list messages of "+c.Channel, err)
-			}
-			for _, m := range res.GetMessages() {
-				n++
-				if !p.json {
-					t.message(m)
-				} else if err := p.line(m); err != nil {
-					return "", err
-				}
-			}
-			if n == c.Limit {
-				return "", nil
-			}
-			return res.GetNextPageToken(), nil
-		})
+		}
+		if n == limit {
+			return "", nil
+		}
+		return res.GetNextPageToken(), nil
 	})
 	if err != nil || p.json {
 		return err
@@ -91,6 +101,12 @@ func (c *messageListCmd) filter() string {
 	if c.MessageID != "" {
 		terms = append(terms, "message_id_header = "+quote(c.MessageID))
 	}
+	if c.Class != "" {
+		terms = append(terms, "message_class = "+quote(enumName(c.Class)))
+	}
+	if c.Thread != "" {
+		terms = append(terms, "thread.id = "+quote(c.Thread))
+	}
 	return strings.Join(terms, " AND ")
 }
 
@@ -102,12 +118,20 @@ func (t table) message(m *mailintakev1.Message) {
 	}
 	files := 0
 	for _, p := range m.GetParts() {
-		if !p.GetBody() {
+		if !p.GetBody() && !p.GetAttached() {
 			files++
 		}
 	}
-	t.row(lastSegment(m.GetName()), strconv.FormatInt(m.GetSequence(), 10), stamp(received), cut(addresses(m.GetFrom()), 40), cut(m.GetSubject(), 50),
+	t.row(lastSegment(m.GetName()), strconv.FormatInt(m.GetSequence(), 10), stamp(received), className(m.GetMessageClass()), cut(addresses(m.GetFrom()), 40), cut(m.GetSubject(), 50),
 		octets(m.GetSizeBytes()), countOrNone(files), countOrNone(len(m.GetDefects())))
+}
+
+// className is a class as flags write it; empty if it is not known.
+func className(c mailintakev1.MessageClass) string {
+	if c == mailintakev1.MessageClass_MESSAGE_CLASS_UNSPECIFIED {
+		return ""
+	}
+	return strings.ToLower(strings.ReplaceAll(c.String(), "_", "-"))
 }
 
 func countOrNone(n int) string {
@@ -148,7 +172,11 @@ func (c *messageGetCmd) Run(ctx context.Context, con *console, cl *client) error
 	return cl.with(func(s services) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		m, err := s.messages.GetMessage(ctx, &mailintakev1.GetMessageRequest{Name: name, View: mailintakev1.MessageView_MESSAGE_VIEW_FULL})
+		view := mailintakev1.MessageView_MESSAGE_VIEW_TEXT
+		if cl.printer(con).json {
+			view = mailintakev1.MessageView_MESSAGE_VIEW_FULL
+		}
+		m, err := s.messages.GetMessage(ctx, &mailintakev1.GetMessageRequest{Name: name, View: view})
 		if err != nil {
 			return cl.failed("get message "+c.Message, err)
 		}
@@ -171,6 +199,8 @@ func describeMessage(w io.Writer, m *mailintakev1.Message) error {
 	f.add("stored", stamp(m.GetStoreTime()))
 	f.add("message id", m.GetMessageIdHeader())
 	f.add("in reply to", strings.Join(m.GetInReplyTo(), " "))
+	describeVerdicts(f, m)
+	f.add("parsed by", fmt.Sprintf("version %d of the parser", m.GetParserVersion()))
 	f.add("event", fmt.Sprintf("#%d, %s", m.GetSequence(), m.GetEventId()))
 	f.add("lay at", m.GetRef())
 	f.add("size", octets(m.GetSizeBytes()))
@@ -194,18 +224,13 @@ func describeMessage(w io.Writer, m *mailintakev1.Message) error {
 	var b strings.Builder
 	b.WriteByte('\n')
 	for line := range strings.Lines(m.GetText()) {
-		b.WriteString(indentation(line) + plain(line) + "\n")
+		b.WriteString(printable(line) + "\n")
 	}
 	if m.GetTextTruncated() {
 		b.WriteString("… (the text goes on; message raw has all of it)\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// indentation is the blanks that a line begins with, which carry meaning in quoted text and lists.
-func indentation(line string) string {
-	return strings.Repeat(" ", min(len(line)-len(strings.TrimLeft(line, " ")), 40))
 }
 
 type messageRawCmd struct {

@@ -175,7 +175,14 @@ func TestFormatEvent(t *testing.T) {
 		{"quarantined, replayed", relay.Event{Entry: entry("quarantined", "r1"), Time: at, Data: data(&mailintakev1.QuarantinedEvent{
 			Reason: "MESSAGE_TOO_LARGE", Detail: "50 MiB", Source: &mailintakev1.EventSource{Ref: "imap:INBOX;UIDVALIDITY=9;UID=4", SizeBytes: -1}})},
 			`12:00:00.250  acme/support  quarantined  #7  MESSAGE_TOO_LARGE  50 MiB  imap:INBOX;UIDVALIDITY=9;UID=4  unknown size  replay r1`},
-		{"of a newer service", relay.Event{Entry: entry("amended", ""), Time: at, Data: json.RawMessage(`{"what":1}`)}, `12:00:00.250  acme/support  amended  #7`},
+		{"of a newer service", relay.Event{Entry: entry("erased", ""), Time: at, Data: json.RawMessage(`{"what":1}`)}, `12:00:00.250  acme/support  erased  #7`},
+		{"amended", relay.Event{Entry: entry("amended", ""), Time: at, Data: data(&mailintakev1.AmendedEvent{
+			Message: "tenants/acme/emailChannels/support/messages/m1", Changed: []string{"text", "subject"}, OldParserVersion: 2, ParserVersion: 3})},
+			`12:00:00.250  acme/support  amended  #7  m1  text, subject  parser 3, before 2`},
+		{"bounced", relay.Event{Entry: entry("bounced", ""), Time: at, Data: data(&mailintakev1.ReceivedEvent{
+			MessageClass: mailintakev1.MessageClass_BOUNCE, Source: &mailintakev1.EventSource{SizeBytes: 1}, Rfc: &mailintakev1.EventHeader{Subject: "s"},
+			Bounce: &mailintakev1.Bounce{Recipients: []*mailintakev1.BounceRecipient{{Action: "failed", Address: "a@x\x1b.example"}, {Address: "b"}}}})},
+			`12:00:00.250  acme/support  bounced  #7  "s"  1 B  bounce  failed a@x .example`},
 		{"with fields of a newer service", relay.Event{Entry: entry("received", ""), Time: at, Data: json.RawMessage(`{"what":1,"rfc":{"subject":"s"},"source":{"sizeBytes":"1"}}`)},
 			`12:00:00.250  acme/support  received  #7  "s"  1 B`},
 	} {

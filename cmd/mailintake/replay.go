@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +18,7 @@ import (
 // replayCmd are the commands for replays.
 type replayCmd struct {
 	client
-	Create replayCreateCmd `cmd:"" help:"Read mail again, publish events again, or visit a mailbox at once."`
+	Create replayCreateCmd `cmd:"" help:"Read mail again, publish events again, visit a mailbox at once, or parse stored mail again."`
 	Get    replayGetCmd    `cmd:"" help:"Show how far a replay is."`
 	List   replayListCmd   `cmd:"" help:"List replays, the newest first."`
 	Cancel replayCancelCmd `cmd:"" help:"End a replay; what it did stays done."`
@@ -23,11 +26,11 @@ type replayCmd struct {
 
 type replayCreateCmd struct {
 	Channel   string  `arg:"" help:"Id or full name of the channel."`
-	Kind      string  `required:"" help:"fetch: read the mailbox again and bring in what is missing; events: publish events again, with the same ids; retry: visit at once, whatever failed."`
+	Kind      string  `required:"" help:"fetch: read the mailbox again and bring in what is missing; events: publish events again, with the same ids; retry: visit at once, whatever failed; parse: parse stored messages again with this version's parser."`
 	UIDs      *span   `name:"uids" help:"fetch over IMAP: only these UIDs." placeholder:"5-90"`
 	Since     *moment `help:"Only what is of this time or later; an age such as 2d, too." placeholder:"TIME"`
 	Until     *moment `help:"Only what is before this time." placeholder:"TIME"`
-	Sequences *span   `help:"events: only these sequences of the channel." placeholder:"1-50"`
+	Sequences *span   `help:"events and parse: only these sequences of the channel." placeholder:"1-50"`
 	DryRun    bool    `help:"Only count what would be done; waits for the result."`
 	Wait      bool    `help:"Wait until it ends, and fail if it does."`
 }
@@ -131,6 +134,12 @@ func describeProgress(r *mailintakev1.Replay) string {
 		return fmt.Sprintf("%d in range, %d known, %d missing: %d stored, %d failed", p.GetMatched(), p.GetKnown(), p.GetMissing(), p.GetStored(), p.GetFailed())
 	case mailintakev1.Replay_EVENTS:
 		return fmt.Sprintf("%d in range, %d published again", p.GetMatched(), p.GetDone())
+	case mailintakev1.Replay_PARSE:
+		changed := "changed"
+		if r.GetDryRun() {
+			changed = "would change"
+		}
+		return fmt.Sprintf("%d in range, %d parsed again, %d %s", p.GetMatched(), p.GetDone(), p.GetChanged(), changed)
 	}
 	return "visit"
 }
@@ -178,7 +187,35 @@ func describeReplay(w io.Writer, r *mailintakev1.Replay) error {
 	f.add("asked", stamp(r.GetCreateTime()))
 	f.add("began", stamp(r.GetStartTime()))
 	f.add("ended", stamp(r.GetEndTime()))
-	return f.flush()
+	if err := f.flush(); err != nil {
+		return err
+	}
+	return describeChanges(w, r.GetProgress())
+}
+
+// describeChanges tells what a parse replay changed: how many messages by field, then the examples as a diff.
+func describeChanges(w io.Writer, p *mailintakev1.Replay_Progress) error {
+	var b strings.Builder
+	fields := slices.SortedFunc(maps.Keys(p.GetChangedFields()), func(a, b string) int {
+		return cmp.Or(cmp.Compare(p.GetChangedFields()[b], p.GetChangedFields()[a]), cmp.Compare(a, b))
+	})
+	for i, field := range fields {
+		if i == 0 {
+			b.WriteString("\nchanged fields:\n")
+		}
+		fmt.Fprintf(&b, "%8d  %s\n", p.GetChangedFields()[field], plain(field))
+	}
+	for _, e := range p.GetExamples() {
+		fmt.Fprintf(&b, "\n%s\n", plain(e.GetMessage()))
+		for _, f := range e.GetFields() {
+			fmt.Fprintf(&b, "  %s\n    - %s\n    + %s\n", plain(f.GetField()), plain(f.GetOldValue()), plain(f.GetNewValue()))
+		}
+	}
+	if n := p.GetChanged() - int64(len(p.GetExamples())); n > 0 && len(p.GetExamples()) > 0 {
+		fmt.Fprintf(&b, "\n… and %d more\n", n)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 func dryMark(r *mailintakev1.Replay) string {

@@ -226,7 +226,9 @@ func (s *service) run(ctx context.Context) error {
 	s.replica = &store.Replica{Store: s.store, Relay: s.roles.relay, Log: s.log}
 	if s.roles.poll {
 		metrics := poll.NewMetrics(s.reg)
-		scheduler := poll.NewScheduler(&poll.Poller{Store: s.store, Open: s.boxes.open, Parse: parse, Version: mime.Version, Event: relay.EventData,
+		reader := newReader(s.cfg.DKIM == "verify")
+		defer func() { _ = reader.close() }() // a cache of answers has nothing to save
+		scheduler := poll.NewScheduler(&poll.Poller{Store: s.store, Open: s.boxes.open, Parse: reader.parse, Version: mime.Version, Event: relay.EventData,
 			Spool: &spool.Pool{}, Log: s.log, Metrics: metrics}, s.log)
 		s.replica.Channels = scheduler
 		g.Go(func() error { return scheduler.Run(ctx) })
@@ -307,8 +309,8 @@ func (s *service) serveAPI(ctx context.Context) error {
 	}
 	pages := control.Pages{}
 	srv, err := rpc.NewServer(rpc.Config{
-		Channels:      &control.Channels{Store: s.store, Prober: s.boxes, Pages: pages},
-		Messages:      &control.Messages{Store: s.store, Pages: pages},
+		Channels:      &control.Channels{Store: s.store, Prober: s.boxes, Pages: pages, KnownCharset: mime.KnownCharset},
+		Messages:      &control.Messages{Store: s.store, Pages: pages, Parser: inspector()},
 		Replays:       &control.Replays{Store: s.store, Pages: pages},
 		Authenticator: auth, Health: func(string) bool { return s.healthy.Load() }, Done: ctx.Done(), Log: s.log,
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/mailintake/mailintake/ingest"
 	"github.com/mailintake/mailintake/ingest/dial"
 	"github.com/mailintake/mailintake/ingest/imap"
-	"github.com/mailintake/mailintake/ingest/mime"
 	"github.com/mailintake/mailintake/ingest/pop3"
 	"github.com/mailintake/mailintake/ingest/relay"
 	"github.com/mailintake/mailintake/store"
@@ -51,17 +49,6 @@ func (m *mailboxes) Probe(ctx context.Context, box ingest.Mailbox) control.Probe
 	}
 	return control.Probe{Took: took, Err: err, Addresses: t.Addresses, RemoteAddress: t.Address, TLSVersion: t.TLSVersion, TLSCipher: t.TLSCipher,
 		CertificateNotAfter: t.CertificateNotAfter, Greeting: t.Banner, Capabilities: t.Capabilities, Messages: t.Messages, Notes: t.Notes}
-}
-
-// parse runs the parser over spooled octets. A spool that cannot be read back yields a mail with a defect: the octets
-// themselves are what counts, and the commit that reads them next reports the fault.
-func parse(_ context.Context, _ *ingest.Channel, octets ingest.Octets) *ingest.Mail {
-	r, err := octets.Open()
-	if err != nil {
-		return &ingest.Mail{Defects: []ingest.Defect{{Code: "UNREADABLE", Text: fmt.Sprint(err)}}}
-	}
-	defer r.Close()
-	return mime.Parse(r, octets.Size(), mime.Options{})
 }
 
 // outbox is the store as the relay sees it.

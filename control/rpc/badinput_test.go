@@ -94,6 +94,22 @@ func TestCreateRefusesBadFields(t *testing.T) {
 		{"impossible time", func(c *mailintakev1.EmailChannel) {
 			c.InitialSync, c.InitialSyncTime = mailintakev1.EmailChannel_SINCE, &timestamppb.Timestamp{Seconds: 1 << 60}
 		}, "email_channel.initial_sync_time"},
+		{"alias that is no address", func(c *mailintakev1.EmailChannel) { c.Aliases = []string{"a@example.com", "Sales <s@example.com>"} }, "email_channel.aliases[1]"},
+		{"empty alias", func(c *mailintakev1.EmailChannel) { c.Aliases = []string{""} }, "email_channel.aliases[0]"},
+		{"NUL in alias", func(c *mailintakev1.EmailChannel) { c.Aliases = []string{"a\x00@example.com"} }, "email_channel.aliases[0]"},
+		{"alias twice", func(c *mailintakev1.EmailChannel) { c.Aliases = []string{"a@example.com", "A@Example.com"} }, "email_channel.aliases[1]"},
+		{"alias that is the address", func(c *mailintakev1.EmailChannel) { c.Aliases = []string{"support@EXAMPLE.com"} }, "email_channel.aliases[0]"},
+		{"long alias", func(c *mailintakev1.EmailChannel) { c.Aliases = []string{strings.Repeat("a", 250) + "@example.com"} }, "email_channel.aliases[0]"},
+		{"many aliases", func(c *mailintakev1.EmailChannel) { c.Aliases = make([]string, 101) }, "email_channel.aliases"},
+		{"unknown charset", func(c *mailintakev1.EmailChannel) { c.FallbackCharset = "klingon" }, "email_channel.fallback_charset"},
+		{"NUL in charset", func(c *mailintakev1.EmailChannel) { c.FallbackCharset = "koi8-r\x00" }, "email_channel.fallback_charset"},
+		{"long charset", func(c *mailintakev1.EmailChannel) { c.FallbackCharset = strings.Repeat("x", 41) }, "email_channel.fallback_charset"},
+		{"authserv-id with space", func(c *mailintakev1.EmailChannel) { c.AuthservIds = []string{"mx.example.com", "mx example"} }, "email_channel.authserv_ids[1]"},
+		{"empty authserv-id", func(c *mailintakev1.EmailChannel) { c.AuthservIds = []string{""} }, "email_channel.authserv_ids[0]"},
+		{"authserv-id twice", func(c *mailintakev1.EmailChannel) { c.AuthservIds = []string{"mx.example.com", "MX.example.com"} }, "email_channel.authserv_ids[1]"},
+		{"authserv-id with line end", func(c *mailintakev1.EmailChannel) { c.AuthservIds = []string{"mx.example.com\n"} }, "email_channel.authserv_ids[0]"},
+		{"long authserv-id", func(c *mailintakev1.EmailChannel) { c.AuthservIds = []string{strings.Repeat("x", 254)} }, "email_channel.authserv_ids[0]"},
+		{"many authserv-ids", func(c *mailintakev1.EmailChannel) { c.AuthservIds = make([]string, 21) }, "email_channel.authserv_ids"},
 		{"unknown settlement", func(c *mailintakev1.EmailChannel) { c.Settlement = 9 }, "email_channel.settlement"},
 		{"MARK_SEEN with POP3", func(c *mailintakev1.EmailChannel) {
 			c.Protocol, c.Settlement = mailintakev1.EmailChannel_POP3, mailintakev1.EmailChannel_MARK_SEEN
@@ -160,6 +176,13 @@ func TestNames(t *testing.T) {
 		},
 		"ReadRawMessage": func(n string) error {
 			s, err := b.messages.ReadRawMessage(ctx, &mailintakev1.ReadRawMessageRequest{Name: n + uid})
+			if err == nil {
+				_, err = s.Recv()
+			}
+			return err
+		},
+		"ReadAttachment": func(n string) error {
+			s, err := b.messages.ReadAttachment(ctx, &mailintakev1.ReadAttachmentRequest{Name: n + uid, Part: "1"})
 			if err == nil {
 				_, err = s.Recv()
 			}

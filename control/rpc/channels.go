@@ -22,6 +22,7 @@ func requests() []proto.Message {
 		&mailintakev1.UpdateEmailChannelRequest{}, &mailintakev1.DeleteEmailChannelRequest{}, &mailintakev1.UndeleteEmailChannelRequest{},
 		&mailintakev1.TestEmailChannelRequest{},
 		&mailintakev1.GetMessageRequest{}, &mailintakev1.ListMessagesRequest{}, &mailintakev1.ReadRawMessageRequest{},
+		&mailintakev1.ReadAttachmentRequest{},
 		&mailintakev1.CreateReplayRequest{}, &mailintakev1.GetReplayRequest{}, &mailintakev1.ListReplaysRequest{}, &mailintakev1.CancelReplayRequest{},
 	}
 }

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/mailintake/mailintake/control"
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/ingest/contract"
 	mailintakev1 "github.com/mailintake/mailintake/proto/mailintake/v1"
 )
 
@@ -22,6 +22,7 @@ func settingsOf(in *mailintakev1.EmailChannel) (control.Settings, error) {
 		StartTLS:      in.GetStarttls() != mailintakev1.EmailChannel_Tls_DISABLED,
 		TLSServerName: in.GetTls().GetServerName(), TLSCAPEM: in.GetTls().GetCaPem(),
 		Username: in.GetUsername(), PollInterval: in.GetPollInterval().AsDuration(), MaxMessageBytes: in.GetMaxMessageBytes(),
+		Aliases: in.GetAliases(), FallbackCharset: in.GetFallbackCharset(), AuthservIDs: in.GetAuthservIds(),
 	}
 	if len(in.GetFolders()) > 0 {
 		s.Folder = in.GetFolders()[0]
@@ -75,27 +76,10 @@ func timeOf(field string, t *timestamppb.Timestamp) (time.Time, error) {
 }
 
 // timestamp is the inverse of timeOf.
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	p := timestamppb.New(t)
-	if p.CheckValid() != nil { // a Date header may name any year
-		return nil
-	}
-	return p
-}
+func timestamp(t time.Time) *timestamppb.Timestamp { return contract.Time(t) }
 
-// clean makes a string fit for the wire, which takes valid UTF-8 only.
-func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
-func cleanAll(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = clean(s)
-	}
-	return out
-}
+// clean makes a string fit for the wire.
+func clean(s string) string { return contract.Text(s) }
 
 // channelProto is a channel as clients see it; the password is not in it.
 func channelProto(c *control.Channel) *mailintakev1.EmailChannel {
@@ -106,6 +90,7 @@ func channelProto(c *control.Channel) *mailintakev1.EmailChannel {
 		Username: s.Username, PasswordSet: c.PasswordSet, PollInterval: durationpb.New(s.PollInterval),
 		InitialSync: mailintakev1.EmailChannel_InitialSync(s.InitialSync) + mailintakev1.EmailChannel_NEW_ONLY, InitialSyncTime: timestamp(s.SyncSince),
 		Settlement: mailintakev1.EmailChannel_Settlement(s.Settlement) + mailintakev1.EmailChannel_LEAVE, MaxMessageBytes: s.MaxMessageBytes,
+		Aliases: s.Aliases, FallbackCharset: s.FallbackCharset, AuthservIds: s.AuthservIDs,
 		State: mailintakev1.EmailChannel_State(h.State), Etag: c.Etag(),
 		CreateTime: timestamp(c.Created), UpdateTime: timestamp(c.Updated), DeleteTime: timestamp(c.Deleted),
 	}

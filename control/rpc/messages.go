@@ -2,12 +2,12 @@ package rpc
 
 import (
 	"context"
-	"encoding/hex"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/mailintake/mailintake/control"
-	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/ingest/contract"
 	mailintakev1 "github.com/mailintake/mailintake/proto/mailintake/v1"
 )
 
@@ -18,20 +18,44 @@ type messages struct {
 }
 
 func (s *messages) GetMessage(ctx context.Context, r *mailintakev1.GetMessageRequest) (*mailintakev1.Message, error) {
+	full := r.GetView() == mailintakev1.MessageView_MESSAGE_VIEW_FULL
+	if r.GetAllowRemoteContent() && !full {
+		return nil, control.Invalid(control.Violation{Field: "allow_remote_content", Description: "has a meaning in view FULL alone"})
+	}
 	m, err := s.service.Get(ctx, r.GetName())
 	if err != nil {
 		return nil, err
 	}
 	if r.GetView() == mailintakev1.MessageView_MESSAGE_VIEW_BASIC {
-		m.Mail.Text = ""
+		m.Mail.Text, m.Mail.ReplyText = "", ""
 	}
-	return messageProto(&m), nil
+	out := messageProto(&m)
+	if full {
+		v, err := s.service.Inspect(ctx, &m, r.GetAllowRemoteContent())
+		if err != nil {
+			return nil, err
+		}
+		addView(out, &v)
+	}
+	return out, nil
+}
+
+// addView adds what view FULL has more. A message that would be larger than clients take goes without its HTML.
+func addView(out *mailintakev1.Message, v *control.View) {
+	out.Header, out.Multiparts = contract.Header(v.Header), contract.Multiparts(v.Multiparts)
+	out.Html, out.HtmlTruncated, out.RemoteContentBlocked = clean(v.HTML), v.HTMLCut, v.RemoteBlocked
+	if proto.Size(out) > maxPageOctets {
+		out.Html, out.HtmlTruncated = "", true
+	}
 }
 
 func (s *messages) ListMessages(ctx context.Context, r *mailintakev1.ListMessagesRequest) (*mailintakev1.ListMessagesResponse, error) {
+	if r.GetView() == mailintakev1.MessageView_MESSAGE_VIEW_FULL {
+		return nil, control.Invalid(control.Violation{Field: "view", Description: "must be BASIC or TEXT in a list; FULL, which reads the raw message, is for GetMessage"})
+	}
 	list := control.ListMessages{
 		Parent: r.GetParent(), PageSize: int(r.GetPageSize()), PageToken: r.GetPageToken(), Filter: r.GetFilter(), OrderBy: r.GetOrderBy(),
-		Text: r.GetView() == mailintakev1.MessageView_MESSAGE_VIEW_FULL,
+		Text: r.GetView() == mailintakev1.MessageView_MESSAGE_VIEW_TEXT,
 	}
 	page, more, err := s.service.List(ctx, list)
 	if err != nil {
@@ -51,31 +75,15 @@ func (s *messages) ReadRawMessage(r *mailintakev1.ReadRawMessageRequest, stream 
 	})
 }
 
-func messageProto(m *control.Message) *mailintakev1.Message {
-	mail := &m.Mail
-	out := &mailintakev1.Message{
-		Name: m.Name(), EventId: m.EventID, Sequence: m.Sequence, Ref: m.Ref.String(), ReceiveTime: timestamp(m.Received), StoreTime: timestamp(m.Stored),
-		SizeBytes: m.Size, Sha256: hex.EncodeToString(m.SHA256[:]), Subject: clean(mail.Subject),
-		From: addresses(mail.From), Sender: addresses(mail.Sender), ReplyTo: addresses(mail.ReplyTo), To: addresses(mail.To), Cc: addresses(mail.Cc),
-		Date: timestamp(mail.Date), MessageIdHeader: clean(mail.MessageID), InReplyTo: cleanAll(mail.InReplyTo), References: cleanAll(mail.References),
-		Preview: clean(m.Preview), Text: clean(mail.Text), TextTruncated: mail.TextCut, HasHtml: mail.HasHTML,
-	}
-	for _, p := range mail.Parts {
-		out.Parts = append(out.Parts, &mailintakev1.Part{
-			Path: clean(p.Path), ContentType: clean(p.ContentType), Charset: clean(p.Charset), Filename: clean(p.Filename), ContentId: clean(p.ContentID),
-			Inline: p.Inline, Body: p.Body, SizeBytes: p.Size, Sha256: p.SHA256,
-		})
-	}
-	for _, d := range mail.Defects {
-		out.Defects = append(out.Defects, &mailintakev1.Defect{Code: clean(d.Code), Where: clean(d.Where), Text: clean(d.Text)})
-	}
-	return out
-}
-
-func addresses(list []ingest.Address) []*mailintakev1.Address {
-	out := make([]*mailintakev1.Address, len(list))
-	for i, a := range list {
-		out[i] = &mailintakev1.Address{Name: clean(a.Name), Email: clean(a.Email)}
-	}
-	return out
+// ReadAttachment sends a description, then pieces. Send encodes a piece before it returns, so that the next one may use
+// its memory, and waits while the client is slow.
+func (s *messages) ReadAttachment(r *mailintakev1.ReadAttachmentRequest, stream grpc.ServerStreamingServer[mailintakev1.ReadAttachmentResponse]) error {
+	return s.service.ReadAttachment(stream.Context(),
+		control.ReadAttachment{Name: r.GetName(), Part: r.GetPart(), ContentID: r.GetContentId(), Offset: r.GetOffset()},
+		func(a control.Attachment) error {
+			return stream.Send(&mailintakev1.ReadAttachmentResponse{
+				Part: contract.Part(&a.Part), SafeFilename: a.Filename, SafeContentType: a.ContentType,
+			})
+		},
+		func(data []byte) error { return stream.Send(&mailintakev1.ReadAttachmentResponse{Data: data}) })
 }

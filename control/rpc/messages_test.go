@@ -32,11 +32,18 @@ func (b *bench) deliver(n int, raw []byte) {
 				Subject: "Order \xff", From: []ingest.Address{{Name: "Ann", Email: "ann@example.com"}}, Sender: []ingest.Address{{Email: "s@example.com"}},
 				ReplyTo: []ingest.Address{{Email: "r@example.com"}}, To: []ingest.Address{{Email: "t@example.com"}}, Cc: []ingest.Address{{Email: "c@example.com"}},
 				Date: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), MessageID: fmt.Sprintf("m%d@example.com", i+1), InReplyTo: []string{"a@b"}, References: []string{"c@d", "e@f"},
-				Text: "Hello\nthere", TextCut: true, HasHTML: true,
-				Parts:   []ingest.Part{{Path: "1", ContentType: "text/plain", Charset: "utf-8", Filename: "f", ContentID: "id", Inline: true, Body: true, Size: 5, SHA256: "00"}},
-				Defects: []ingest.Defect{{Code: "BAD_DATE", Where: "Date", Text: "year"}},
+				Text: "Hello\nthere", TextCut: true, HasHTML: true, ReplyText: "Hello", Language: "en", Class: ingest.ClassHuman,
+				Evidence: []ingest.Evidence{{Rule: "from-person", Source: "From", Value: "Ann"}}, AutoReply: ingest.AutoReply{Allowed: true, Reason: "OK"},
+				Auth:     ingest.Auth{SPF: ingest.VerdictPass, DKIM: ingest.VerdictFail, DKIMDomains: []ingest.DKIMResult{{Domain: "example.com", Verdict: ingest.VerdictUnknown, By: "self"}}, Ignored: 1},
+				Calendar: &ingest.Invite{Method: "REQUEST", UID: "u", Sequence: 1 << 40, Organizer: ingest.Address{Email: "o@example.com"}, Start: time.Date(2026, 2, 1, 9, 0, 0, 0, time.UTC)},
+				Priority: ingest.PriorityHigh, List: ingest.List{ID: "l.example.com"}, Recipient: ingest.Recipient{Address: "support@example.com", Source: "To"},
+				Protection: ingest.ProtectionPGPSigned,
+				Parts:      []ingest.Part{{Path: "1", ContentType: "text/plain", Charset: "utf-8", Filename: "f", ContentID: "id", Inline: true, Body: true, Size: 5, SHA256: "00"}},
+				Defects:    []ingest.Defect{{Code: "BAD_DATE", Where: "Date", Text: "year"}},
 			},
 		}
+		m.Parser, m.Siblings = 2, []string{"tenants/acme/emailChannels/sales/messages/01900000-0000-7000-8000-000000000000"}
+		m.Thread = ingest.Thread{ID: "01900000-0000-7000-8000-000000000001", Parent: ingest.MessageID{1}, Method: "REFERENCES", Confidence: 100, Merged: []string{"a"}, Reused: true}
 		b.store.messages, b.store.raw[m.ID] = append(b.store.messages, m), raw
 	}
 }
@@ -44,7 +51,7 @@ func (b *bench) deliver(n int, raw []byte) {
 func TestGetMessage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.create(t, "support")
+	b.create(t, "support", func(c *mailintakev1.EmailChannel) { c.FallbackCharset = "KOI8-R" })
 	b.deliver(1, []byte("raw"))
 	name := b.store.messages[0].Name()
 	got, err := b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: name})
@@ -60,18 +67,40 @@ func TestGetMessage(t *testing.T) {
 		Sender: address("", "s@example.com"), ReplyTo: address("", "r@example.com"), To: address("", "t@example.com"), Cc: address("", "c@example.com"),
 		MessageIdHeader: "m1@example.com", InReplyTo: []string{"a@b"}, References: []string{"c@d", "e@f"}, Preview: "Hello", Text: "Hello\nthere", TextTruncated: true, HasHtml: true,
 		Parts:   []*mailintakev1.Part{{Path: "1", ContentType: "text/plain", Charset: "utf-8", Filename: "f", ContentId: "id", Inline: true, Body: true, SizeBytes: 5, Sha256: "00"}},
-		Defects: []*mailintakev1.Defect{{Code: "BAD_DATE", Where: "Date", Text: "year"}},
+		Defects: []*mailintakev1.Defect{{Code: "BAD_DATE", Where: "Date", Text: "year"}}, ReplyText: "Hello", Language: "en", MessageClass: mailintakev1.MessageClass_HUMAN,
+		Evidence: []*mailintakev1.Evidence{{Rule: "from-person", Source: "From", Value: "Ann"}}, AutoReply: &mailintakev1.AutoReplyVerdict{Allowed: true, Reason: "OK"},
+		Authentication: &mailintakev1.Authentication{Spf: "pass", Dkim: "fail", Dmarc: "unknown", Ignored: 1,
+			DkimResults: []*mailintakev1.DkimResult{{Domain: "example.com", Verdict: "unknown", By: "self"}}},
+		Invitation: &mailintakev1.Invitation{Method: "REQUEST", Uid: "u", Sequence: 1<<31 - 1, Organizer: &mailintakev1.Address{Email: "o@example.com"},
+			StartTime: timestamppb.New(time.Date(2026, 2, 1, 9, 0, 0, 0, time.UTC))},
+		Priority: "HIGH", MailingList: &mailintakev1.MailingList{Id: "l.example.com"}, MatchedRecipient: &mailintakev1.MatchedRecipient{Address: "support@example.com", Source: "To"},
+		Protection: "PGP_SIGNED", ParserVersion: 2, Siblings: []string{"tenants/acme/emailChannels/sales/messages/01900000-0000-7000-8000-000000000000"},
+		Thread: &mailintakev1.MessageThread{Id: "01900000-0000-7000-8000-000000000001", Parent: "tenants/acme/emailChannels/support/messages/01000000-0000-0000-0000-000000000000",
+			Method: "REFERENCES", Confidence: 100, Merged: []string{"a"}, MessageIdReused: true},
 	}
 	if diff := cmp.Diff(got, wanted, protocmp.Transform()); diff != "" {
 		t.Errorf("got -, want +:\n%s", diff)
 	}
+	full, err := b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: name, View: mailintakev1.MessageView_MESSAGE_VIEW_FULL})
+	wanted.Html, wanted.RemoteContentBlocked = "<b>raw</b>", true
+	wanted.Header, wanted.Multiparts = []*mailintakev1.HeaderField{{Name: "Subject", Value: "raw koi8-r"}}, []*mailintakev1.Multipart{{ContentType: "multipart/mixed"}}
+	if diff := cmp.Diff(full, wanted, protocmp.Transform()); err != nil || diff != "" {
+		t.Errorf("full view: %v, got -, want +:\n%s", err, diff)
+	}
+	full, err = b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: name, View: mailintakev1.MessageView_MESSAGE_VIEW_FULL, AllowRemoteContent: true})
+	if err != nil || full.GetRemoteContentBlocked() || !full.GetHtmlTruncated() {
+		t.Errorf("full view with remote content: %v, %v", full, err)
+	}
+	wanted.Html, wanted.RemoteContentBlocked, wanted.Header, wanted.Multiparts = "", false, nil, nil
 	basic, err := b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: name, View: mailintakev1.MessageView_MESSAGE_VIEW_BASIC})
-	wanted.Text = ""
+	wanted.Text, wanted.ReplyText = "", ""
 	if diff := cmp.Diff(basic, wanted, protocmp.Transform()); err != nil || diff != "" {
 		t.Errorf("basic view: %v, got -, want +:\n%s", err, diff)
 	}
 	_, err = b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: strings.ToUpper(name)})
 	want(t, err, codes.InvalidArgument, "INVALID_FIELD", "name")
+	_, err = b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: name, AllowRemoteContent: true})
+	want(t, err, codes.InvalidArgument, "INVALID_FIELD", "allow_remote_content")
 	_, err = b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: name, View: 9})
 	want(t, err, codes.InvalidArgument, "INVALID_FIELD", "view")
 	_, err = b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: control.MessageName("acme", "support", ingest.MessageID{})})
@@ -83,6 +112,8 @@ func TestListMessages(t *testing.T) {
 	b := setup(t)
 	b.create(t, "support")
 	b.deliver(12, nil)
+	b.store.messages[4].Mail.Class, b.store.messages[4].Thread.ID = ingest.ClassBounce, "01900000-0000-7000-8000-000000000002"
+	b.store.messages[5].Thread.ID = "01900000-0000-7000-8000-000000000002"
 	walk := func(r *mailintakev1.ListMessagesRequest) string {
 		t.Helper()
 		var got []string
@@ -93,7 +124,7 @@ func TestListMessages(t *testing.T) {
 			}
 			for _, m := range reply.GetMessages() {
 				got = append(got, fmt.Sprint(m.GetSequence()))
-				if (m.GetText() != "") != (r.GetView() == mailintakev1.MessageView_MESSAGE_VIEW_FULL) {
+				if (m.GetText() != "") != (r.GetView() == mailintakev1.MessageView_MESSAGE_VIEW_TEXT) {
 					t.Errorf("text in view %v: %q", r.GetView(), m.GetText())
 				}
 			}
@@ -110,9 +141,11 @@ func TestListMessages(t *testing.T) {
 	}{
 		{&mailintakev1.ListMessagesRequest{Parent: parent, PageSize: 5}, "12 11 10 9 8 | 7 6 5 4 3 | 2 1"},
 		{&mailintakev1.ListMessagesRequest{Parent: parent, PageSize: 6, OrderBy: "sequence"}, "1 2 3 4 5 6 | 7 8 9 10 11 12"},
-		{&mailintakev1.ListMessagesRequest{Parent: parent, View: mailintakev1.MessageView_MESSAGE_VIEW_FULL}, "12 11 10 9 8 7 6 5 4 3 | 2 1"},
+		{&mailintakev1.ListMessagesRequest{Parent: parent, View: mailintakev1.MessageView_MESSAGE_VIEW_TEXT}, "12 11 10 9 8 7 6 5 4 3 | 2 1"},
 		{&mailintakev1.ListMessagesRequest{Parent: parent, Filter: `receive_time >= "2026-01-03T00:00:00Z" AND receive_time < "2026-01-05T01:00:00+01:00"`}, "4 3"},
 		{&mailintakev1.ListMessagesRequest{Parent: parent, Filter: `message_id_header = "<m7@example.com>"`}, "7"},
+		{&mailintakev1.ListMessagesRequest{Parent: parent, Filter: `message_class = "BOUNCE"`}, "5"},
+		{&mailintakev1.ListMessagesRequest{Parent: parent, Filter: `message_class = "HUMAN" AND thread.id = "01900000-0000-7000-8000-000000000002"`}, "6"},
 		{&mailintakev1.ListMessagesRequest{Parent: parent, Filter: `message_id_header = "no \"such\""`}, ""},
 	} {
 		if got := walk(tt.r); got != tt.want {
@@ -125,16 +158,47 @@ func TestListMessages(t *testing.T) {
 		"page_token": {Parent: parent, PageToken: strings.Repeat("x", 2000)},
 		"order_by":   {Parent: parent, OrderBy: "subject"},
 		"view":       {Parent: parent, View: 7},
+		"filter":     {Parent: parent, Filter: strings.Repeat(" ", 2049)},
 	} {
 		_, err := b.messages.ListMessages(t.Context(), r)
 		want(t, err, codes.InvalidArgument, "INVALID_FIELD", field)
 	}
 	for _, filter := range []string{`receive_time > "2026-01-03T00:00:00Z"`, `receive_time >= "yesterday"`, `receive_time >= "0001-01-01T00:00:00Z"`, `subject = "x"`,
 		`message_id_header = "a" OR message_id_header = "b"`, `message_id_header = ""`, `message_id_header = "a" AND message_id_header = "b"`,
-		`receive_time < "2026-01-03T00:00:00Z" AND receive_time < "2026-01-04T00:00:00Z"`, "message_id_header = \"\x00\""} {
+		`receive_time < "2026-01-03T00:00:00Z" AND receive_time < "2026-01-04T00:00:00Z"`, "message_id_header = \"\x00\"", `thread.id = "x"`, `thread.id = ""`, `thread.id != "01900000-0000-7000-8000-000000000002"`,
+		`thread.id = "01900000-0000-7000-8000-000000000002" AND thread.id = "01900000-0000-7000-8000-000000000002"`, `thread.id = "01900000-0000-7000-8000-00000000000A"`,
+		`message_class = "SPAM"`, `message_class = "bounce"`, `message_class = ""`, `message_class = "MESSAGE_CLASS_UNSPECIFIED"`, `message_class = "LIST" AND message_class = "LIST"`,
+		`message_class = "LIST" OR message_class = "HUMAN"`, `thread = "x"`, `.id = "x"`} {
 		_, err := b.messages.ListMessages(t.Context(), &mailintakev1.ListMessagesRequest{Parent: parent, Filter: filter})
 		want(t, err, codes.InvalidArgument, "INVALID_FIELD", "filter")
 	}
+}
+
+func TestListRefusesFull(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.create(t, "support")
+	_, err := b.messages.ListMessages(t.Context(), &mailintakev1.ListMessagesRequest{Parent: "tenants/acme/emailChannels/support", View: mailintakev1.MessageView_MESSAGE_VIEW_FULL})
+	want(t, err, codes.InvalidArgument, "INVALID_FIELD", "view")
+}
+
+// A message that is larger than clients take goes without its HTML, and says so.
+func TestFullViewIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.create(t, "support")
+	b.deliver(1, bytes.Repeat([]byte("x"), 2<<20))
+	b.parser.Inspect = func(io.Reader, int64, *control.Settings, bool) control.View {
+		return control.View{HTML: strings.Repeat("x", 5<<19), Header: []ingest.Field{{Name: "X", Value: strings.Repeat("y", 1<<20)}}}
+	}
+	m, err := b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: b.store.messages[0].Name(), View: mailintakev1.MessageView_MESSAGE_VIEW_FULL})
+	if err != nil || m.GetHtml() != "" || !m.GetHtmlTruncated() || len(m.GetHeader()) != 1 {
+		t.Errorf("html of %d octets, truncated %v, header %d: %v", len(m.GetHtml()), m.GetHtmlTruncated(), len(m.GetHeader()), err)
+	}
+	b.parser = wholeParser()
+	b.store.raw[b.store.messages[0].ID] = nil
+	_, err = b.messages.GetMessage(t.Context(), &mailintakev1.GetMessageRequest{Name: b.store.messages[0].Name(), View: mailintakev1.MessageView_MESSAGE_VIEW_FULL})
+	want(t, err, codes.DataLoss, "RAW_INCOMPLETE")
 }
 
 func TestReadRawMessage(t *testing.T) {

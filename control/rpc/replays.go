@@ -73,7 +73,21 @@ func replayProto(r *ingest.Replay) *mailintakev1.Replay {
 		CreateTime: timestamp(r.Created), StartTime: timestamp(r.Started), EndTime: timestamp(r.Ended),
 		Progress: &mailintakev1.Replay_Progress{
 			Matched: int64(p.Matched), Known: int64(p.Known), Missing: int64(p.Missing), Stored: int64(p.Stored), Failed: int64(p.Failed), Done: int64(p.Done),
+			Changed: int64(p.Changed),
 		},
+	}
+	if len(p.Fields) > 0 {
+		out.Progress.ChangedFields = make(map[string]int64, len(p.Fields))
+		for field, n := range p.Fields {
+			out.Progress.ChangedFields[clean(field)] = int64(n)
+		}
+	}
+	for _, e := range p.Examples {
+		change := &mailintakev1.Replay_MessageChange{Message: clean(e.Message)}
+		for _, f := range e.Fields {
+			change.Fields = append(change.Fields, &mailintakev1.Replay_FieldChange{Field: clean(f.Field), OldValue: clean(f.Old), NewValue: clean(f.New)})
+		}
+		out.Progress.Examples = append(out.Progress.Examples, change)
 	}
 	if r.Range != (ingest.Range{}) {
 		out.Range = &mailintakev1.Replay_Range{

@@ -42,6 +42,8 @@ func TestCreateReplayRefuses(t *testing.T) {
 		{"negative sequence", "imap", events, &mailintakev1.Replay_Range{FirstSequence: -5}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.first_sequence"},
 		{"empty time", "imap", fetch, &mailintakev1.Replay_Range{StartTime: now, EndTime: now}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.end_time"},
 		{"impossible time", "imap", fetch, &mailintakev1.Replay_Range{StartTime: &timestamppb.Timestamp{Seconds: -1 << 60}}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.start_time"},
+		{"UIDs to parse", "imap", mailintakev1.Replay_PARSE, &mailintakev1.Replay_Range{FirstUid: 1}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.first_uid"},
+		{"sequences to parse upside down", "imap", mailintakev1.Replay_PARSE, &mailintakev1.Replay_Range{FirstSequence: 5, LastSequence: 4}, codes.InvalidArgument, "INVALID_FIELD", "replay.range.last_sequence"},
 		{"disabled fetch", "off", fetch, nil, codes.FailedPrecondition, "CHANNEL_DISABLED", ""},
 		{"disabled retry", "off", retry, nil, codes.FailedPrecondition, "CHANNEL_DISABLED", ""},
 	} {
@@ -64,6 +66,12 @@ func TestCreateReplayRefuses(t *testing.T) {
 	}
 	if _, err := b.replays.CreateReplay(t.Context(), &mailintakev1.CreateReplayRequest{Parent: "tenants/acme", Replay: &mailintakev1.Replay{EmailChannel: "tenants/acme/emailChannels/off", Kind: events}}); err != nil {
 		t.Errorf("events of a disabled channel: %v", err)
+	}
+	parse := &mailintakev1.Replay{EmailChannel: "tenants/acme/emailChannels/off", Kind: mailintakev1.Replay_PARSE, DryRun: true,
+		Range: &mailintakev1.Replay_Range{FirstSequence: 1, LastSequence: 50, StartTime: now}}
+	made, err := b.replays.CreateReplay(t.Context(), &mailintakev1.CreateReplayRequest{Parent: "tenants/acme", Replay: parse})
+	if err != nil || made.GetKind() != mailintakev1.Replay_PARSE || !made.GetDryRun() || made.GetRange().GetLastSequence() != 50 {
+		t.Errorf("parsing a disabled channel again: %v, %v", made, err)
 	}
 }
 
@@ -89,10 +97,12 @@ func TestReplays(t *testing.T) {
 	}
 
 	b.store.replays[0].State, b.store.replays[0].Error = ingest.ReplayFailed, "gone"
-	b.store.replays[0].Progress = ingest.Progress{Matched: 1, Known: 2, Missing: 3, Stored: 4, Failed: 5, Done: 6}
+	b.store.replays[0].Progress = ingest.Progress{Matched: 1, Known: 2, Missing: 3, Stored: 4, Failed: 5, Done: 6, Changed: 7, Fields: map[string]int{"text": 7, "bad\xff": 1},
+		Examples: []ingest.Example{{Message: "tenants/acme/emailChannels/a/messages/x", Fields: []ingest.Change{{Field: "text", Old: "\xffa", New: "b"}}}}}
 	got, err := b.replays.GetReplay(ctx, &mailintakev1.GetReplayRequest{Name: made.GetName()})
 	in.State, in.Error = mailintakev1.Replay_FAILED, "gone"
-	in.Progress = &mailintakev1.Replay_Progress{Matched: 1, Known: 2, Missing: 3, Stored: 4, Failed: 5, Done: 6}
+	in.Progress = &mailintakev1.Replay_Progress{Matched: 1, Known: 2, Missing: 3, Stored: 4, Failed: 5, Done: 6, Changed: 7, ChangedFields: map[string]int64{"text": 7, "bad\uFFFD": 1},
+		Examples: []*mailintakev1.Replay_MessageChange{{Message: "tenants/acme/emailChannels/a/messages/x", Fields: []*mailintakev1.Replay_FieldChange{{Field: "text", OldValue: "\uFFFDa", NewValue: "b"}}}}}
 	if diff := cmp.Diff(got, in, protocmp.Transform()); err != nil || diff != "" {
 		t.Errorf("get: %v, got -, want +:\n%s", err, diff)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -54,6 +55,7 @@ func (l *lines) String() string {
 type bench struct {
 	store    *memory
 	prober   prober
+	parser   control.Parser
 	log      *lines
 	srv      *grpc.Server
 	conn     *grpc.ClientConn
@@ -62,17 +64,47 @@ type bench struct {
 	replays  mailintakev1.ReplayServiceClient
 }
 
+// wholeParser takes the whole message for part 1, and for the value of its one header field.
+func wholeParser() control.Parser {
+	return control.Parser{
+		Inspect: func(r io.Reader, _ int64, s *control.Settings, remote bool) control.View {
+			raw, _ := io.ReadAll(r)
+			return control.View{
+				Header: []ingest.Field{{Name: "Subject", Value: string(raw) + " " + s.FallbackCharset}}, Multiparts: []ingest.Multipart{{ContentType: "multipart/mixed"}},
+				HTML: "<b>" + string(raw) + "</b>", RemoteBlocked: !remote, HTMLCut: remote,
+			}
+		},
+		Extract: func(r io.Reader, _ int64, path string, _ *control.Settings, w io.Writer) (ingest.Part, bool, error) {
+			if path != "1" {
+				_, err := io.Copy(io.Discard, r)
+				return ingest.Part{}, false, err
+			}
+			_, err := io.Copy(w, r)
+			return ingest.Part{Path: path}, true, err
+		},
+	}
+}
+
 func setup(t *testing.T, change ...func(*rpc.Config)) *bench {
 	t.Helper()
 	b := &bench{store: newMemory(), log: &lines{}}
 	b.prober = func(context.Context, ingest.Mailbox) control.Probe { return control.Probe{} }
+	b.parser = wholeParser()
 	pages := control.Pages{Key: []byte("0123456789abcdef")}
 	cfg := rpc.Config{
 		Channels: &control.Channels{Store: b.store, Pages: pages,
-			Prober: prober(func(ctx context.Context, m ingest.Mailbox) control.Probe { return b.prober(ctx, m) })},
-		Messages: &control.Messages{Store: b.store, Pages: pages},
-		Replays:  &control.Replays{Store: b.store, Pages: pages},
-		Log:      slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Prober:       prober(func(ctx context.Context, m ingest.Mailbox) control.Probe { return b.prober(ctx, m) }),
+			KnownCharset: func(name string) bool { return name == "koi8-r" }},
+		Messages: &control.Messages{Store: b.store, Pages: pages, Parser: control.Parser{
+			Inspect: func(r io.Reader, size int64, s *control.Settings, remote bool) control.View {
+				return b.parser.Inspect(r, size, s, remote)
+			},
+			Extract: func(r io.Reader, size int64, path string, s *control.Settings, w io.Writer) (ingest.Part, bool, error) {
+				return b.parser.Extract(r, size, path, s, w)
+			},
+		}},
+		Replays: &control.Replays{Store: b.store, Pages: pages},
+		Log:     slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {
 		f(&cfg)

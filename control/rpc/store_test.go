@@ -156,11 +156,11 @@ func (m *memory) Messages(_ context.Context, q control.MessageQuery) ([]control.
 	for _, msg := range m.messages {
 		if msg.Channel != q.Channel || q.MessageID != "" && msg.Mail.MessageID != q.MessageID || !q.Since.IsZero() && msg.Received.Before(q.Since) ||
 			!q.Until.IsZero() && !msg.Received.Before(q.Until) || q.After != 0 && q.Descending && msg.Sequence >= q.After ||
-			q.After != 0 && !q.Descending && msg.Sequence <= q.After {
+			q.After != 0 && !q.Descending && msg.Sequence <= q.After || q.Thread != "" && msg.Thread.ID != q.Thread || q.Class != "" && msg.Mail.Class != q.Class {
 			continue
 		}
 		if !q.Text {
-			msg.Mail.Text = ""
+			msg.Mail.Text, msg.Mail.ReplyText = "", ""
 		}
 		out = append(out, msg)
 	}

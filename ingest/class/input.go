@@ -10,6 +10,8 @@ type Input struct {
 	Header []ingest.Field
 	// Reports are the parts that machines read, in the order of the message.
 	Reports []Report
+	// Own are the addresses of the channel: what comes from them is never answered. None are known while parsing.
+	Own []string
 }
 
 // Report is the text of one part that is meant for machines.
@@ -34,9 +36,4 @@ type Result struct {
 	Evidence  []ingest.Evidence
 	AutoReply ingest.AutoReply
 	Bounce    *ingest.Bounce // nil unless Class is ClassBounce, ClassComplaint or ClassReadReceipt
-}
-
-// Classify tells what kind of message it is. It is total: whatever the input, there is a class.
-func Classify(in Input) Result {
-	return Result{Class: ingest.ClassHuman, AutoReply: ingest.AutoReply{Allowed: true, Reason: "OK"}}
 }

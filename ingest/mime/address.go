@@ -167,9 +167,6 @@ func (a *addressReader) end(again bool) {
 		}
 	}
 	name = oneLine(a.headerText(name, a.field))
-	if len(name) > 1 && name[0] == '\'' && name[len(name)-1] == '\'' {
-		name = name[1 : len(name)-1] // as Outlook quotes
-	}
 	if strings.Contains(email, "=?") {
 		email = oneLine(a.headerText(email, a.field))
 	}
@@ -177,7 +174,7 @@ func (a *addressReader) end(again bool) {
 	if !strings.Contains(email, "@") || strings.ContainsAny(email, " ") && !strings.HasPrefix(email, `"`) {
 		a.defect(AddressBad, a.field, name+" <"+email+">")
 	}
-	if strings.EqualFold(name, email) && name != "" {
+	if name == email && name != "" {
 		name = "" // says nothing
 	}
 	if email == "" && name == "" {

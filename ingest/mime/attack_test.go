@@ -42,6 +42,10 @@ func attacks() map[string][]byte {
 	a["200,000 siblings"] = "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 200_000)
 	a["empty siblings"] = "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n", mib)
 	a["multipart siblings"] = "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\nContent-Type: multipart/mixed; boundary=c\n\n", mib)
+	a["flowed"] = "Content-Type: text/plain; format=flowed\n\n" + rep("a \n", mib)
+	a["flowed and quoted"] = "Content-Type: text/plain; format=flowed\n\n" + rep(">a \nb \n", mib)
+	a["armour"] = "\n" + rep("\n-----BEGIN PGP ", mib)
+	a["text in the epilogue"] = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n" + rep("x\n", mib)
 	a["opened and closed"] = "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n--b--\n", mib)
 	a["boundaries to guess"] = "Content-Type: multipart/mixed\n\n" + rep("--x y\n\n", mib)
 
@@ -52,7 +56,7 @@ func attacks() map[string][]byte {
 	a["header lines without colon"] = rep("Subject: x\nno colon\n", mib) + "\nbody\n"
 	a["Message-Id of parentheses"] = "Message-Id: " + rep("(", mib) + "\n\nx\n"
 	for _, field := range []string{"To", "Message-Id", "References", "In-Reply-To", "Date", "Received", "Subject", "Content-Type", "Content-Disposition", "Content-Id"} {
-		for _, s := range []string{"(", "<", "\"", "\\", "(a)", "<a", "a@", ",", ":", ";", "=?", "=?a?q?", "=?utf-8?q?a?= ", "=?utf-8?b?", "?=", "\"\\\"", "<\"", "@a:", "=", ";a=", ";a*0=x", ";a=\"", "%", "1:", "a ", " ", "\xff", "'", "+0"} {
+		for _, s := range []string{"(", "<", "\"", "\\", "(a)", "<a", "a@", ",", ":", ";", "=?", "=?a?q?", "=?utf-8?q?a?= ", "=?utf-8?b?", "?=", "\"\\\"", "<\"", "@a:", "=", ";a=", ";a*0=x", ";a=\"", "%", "1:", "a ", " ", "\xff", "'", "+0", "(;", "a(b", "\";", ";a(", "=?utf-8?q?=", "\r", "\x00"} {
 			a[field+" of "+s] = field + ": x; " + rep(s, 200<<10) + "\n\nx\n"
 		}
 	}
@@ -177,32 +181,41 @@ func liveHeap() uint64 {
 func TestMemory(t *testing.T) {
 	const part = "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
 	for name, e := range map[string]*endless{
-		"text":             {head: "Subject: x\n\n", body: "some words\n"},
-		"HTML":             {head: "Content-Type: text/html\n\n", body: "<p>some words</p>\n"},
-		"text in UTF-16":   {head: "Content-Type: text/plain; charset=utf-16\n\n", body: "\x4e\x00"},
-		"base64":           {head: part + "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\n", body: strings.Repeat("QUJD", 19) + "\r\n"},
-		"quoted-printable": {head: part + "Content-Transfer-Encoding: quoted-printable\n\n", body: "a=20b=\n"},
-		"one line":         {head: "\n", body: "x"},
-		"header":           {head: "", body: "X: y\n"},
-		"one field":        {head: "Subject: ", body: "x"},
-		"part header":      {head: part, body: "X: y\n"},
-		"parts":            {head: part, body: "--b\nContent-Type: image/png; name=" + strings.Repeat("n", 200) + "\n\nx\n"},
-		"text parts":       {head: part, body: "\nwords\n" + strings.Repeat("more words\n", 1000) + "--b\n"},
-		"HTML parts":       {head: part, body: "Content-Type: text/html\n\nwords\n" + strings.Repeat("more words\n", 1000) + "--b\n"},
-		"multiparts":       {head: part, body: "Content-Type: multipart/mixed; boundary=" + strings.Repeat("c", 500) + "\n\n--b\n"},
-		"attached message": {head: part + "Content-Type: message/rfc822\n\nSubject: x\n\n", body: "some words\n"},
-		"preamble":         {head: part[:strings.Index(part, "--b")], body: "some words\n"},
-		"epilogue":         {head: part + "\nx\n--b--\n", body: "some words\n"},
+		"text":                 {head: "Subject: x\n\n", body: "some words\n"},
+		"HTML":                 {head: "Content-Type: text/html\n\n", body: "<p>some words</p>\n"},
+		"HTML in windows-1252": {head: "Content-Type: text/html\n\n", body: "\x80\x80\x80"},
+		"text in UTF-16":       {head: "Content-Type: text/plain; charset=utf-16\n\n", body: "\x4e\x00"},
+		"base64":               {head: part + "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\n", body: strings.Repeat("QUJD", 19) + "\r\n"},
+		"quoted-printable":     {head: part + "Content-Transfer-Encoding: quoted-printable\n\n", body: "a=20b=\n"},
+		"one line":             {head: "\n", body: "x"},
+		"header":               {head: "", body: "X: y\n"},
+		"one field":            {head: "Subject: ", body: "x"},
+		"part header":          {head: part, body: "X: y\n"},
+		"parts":                {head: part, body: "--b\nContent-Type: image/png; name=" + strings.Repeat("n", 200) + "\n\nx\n"},
+		"text parts":           {head: part, body: "\nwords\n" + strings.Repeat("more words\n", 1000) + "--b\n"},
+		"HTML parts":           {head: part, body: "Content-Type: text/html\n\nwords\n" + strings.Repeat("more words\n", 1000) + "--b\n"},
+		"multiparts":           {head: part, body: "Content-Type: multipart/mixed; boundary=" + strings.Repeat("c", 500) + "\n\n--b\n"},
+		"attached message":     {head: part + "Content-Type: message/rfc822\n\nSubject: x\n\n", body: "some words\n"},
+		"preamble":             {head: part[:strings.Index(part, "--b")], body: "some words\n"},
+		"epilogue":             {head: part + "\nx\n--b--\n", body: "some words\n"},
 	} {
 		size := int64(32 << 20)
+		views := map[string]bool{"HTML": true, "HTML in windows-1252": true, "HTML parts": true, "header": true, "one field": true}
 		if name == "base64" || name == "text" {
 			size = 100 << 20
 		}
 		e.size = size
 		before := liveHeap()
-		m := Parse(e, size, Options{})
+		var m *ingest.Mail
+		var v View
+		if views[name] {
+			m, v = Inspect(e, size, Options{})
+		} else {
+			m = Parse(e, size, Options{})
+		}
 		after := max(e.peak, liveHeap())
 		runtime.KeepAlive(m)
+		runtime.KeepAlive(v)
 		if after > before && after-before > 8<<20 {
 			t.Errorf("%s: %d KiB beyond the message", name, (after-before)>>10)
 		}

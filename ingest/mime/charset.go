@@ -2,6 +2,7 @@ package mime
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"unicode/utf16"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // The charsets that are not tables of golang.org/x/text.
@@ -41,7 +43,7 @@ func lookup(name string) (canonical string, ok bool) {
 		return utf16Name, true
 	case "gb2312", "gb_2312-80", "gbk", "cp936", "ms936", "x-gbk", "gb18030", "euc-cn":
 		return "gb18030", true // each is a part of the last
-	case "cp1252", "ansi", "iso8859-1", "iso_8859-1", "iso-8859-1", "latin1", "latin-1", "iso-8859-1-windows-1252", "x-cp1252", "8859-1":
+	case "cp1252", "iso8859-1", "iso_8859-1", "iso-8859-1", "latin1", "latin-1", "iso-8859-1-windows-1252", "x-cp1252", "8859-1":
 		return "windows-1252", true // as browsers read ISO 8859-1
 	case "cp932", "ms932", "shift-jis", "x-sjis", "windows-31j":
 		return "shift_jis", true
@@ -94,12 +96,25 @@ func decodeCharset(raw []byte, name string) (s string, ok bool) {
 	return strings.ToValidUTF8(string(out), "\uFFFD"), true
 }
 
+// decodeWith decodes piece by piece into what it returns, so that text is held once and not three times.
 func decodeWith(e encoding.Encoding, raw []byte) string {
-	out, err := e.NewDecoder().Bytes(raw)
-	if err != nil {
-		out = append(out, "\uFFFD"...)
+	const piece = 4 << 10
+	d := e.NewDecoder()
+	buf := make([]byte, min(piece, 3*len(raw)+16))
+	var b strings.Builder
+	b.Grow(len(raw) + len(raw)/4)
+	for {
+		n, used, err := d.Transform(buf, raw, true)
+		b.Write(buf[:n])
+		raw = raw[used:]
+		switch {
+		case err == nil:
+			return strings.ToValidUTF8(b.String(), "\uFFFD")
+		case !errors.Is(err, transform.ErrShortDst) || n == 0 && used == 0:
+			b.WriteString("\uFFFD")
+			return strings.ToValidUTF8(b.String(), "\uFFFD")
+		}
 	}
-	return strings.ToValidUTF8(string(out), "\uFFFD")
 }
 
 // endianness guesses the byte order of UTF-16 without a mark: in Western text the high octets are zero. RFC 2781 §4.3

@@ -10,7 +10,7 @@ import (
 // 8601, and with parts missing, doubled or in another order. A missing zone is UTC. ok is false if it makes no date.
 func parseDate(s string) (t time.Time, ok bool) {
 	const limit = 200 // octets; nothing that long is a date
-	s = stripComments(s[:min(len(s), limit)])
+	s = dropComments(s[:min(len(s), limit)])
 	d := dateReader{day: -1, month: -1, year: -1, hour: -1}
 	for s != "" {
 		// Words of one kind: letters, or digits with what joins numbers.
@@ -208,19 +208,4 @@ func (d *dateReader) time() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return t, true
-}
-
-// stripComments takes out what stands in parentheses.
-func stripComments(s string) string {
-	for {
-		i := strings.IndexByte(s, '(')
-		if i < 0 {
-			return s
-		}
-		n, _ := comment(s[i:])
-		if n == 0 {
-			return s[:i]
-		}
-		s = s[:i] + " " + s[i+n:]
-	}
 }

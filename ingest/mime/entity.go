@@ -1,6 +1,7 @@
 package mime
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/mailintake/mailintake/ingest"
@@ -9,7 +10,7 @@ import (
 // entity is what a header says about the body below it.
 type entity struct {
 	contentType string // type/subtype, lower case
-	typed       bool   // the header has a usable Content-Type
+	typed       bool   // the header has a Content-Type
 	params      params // of Content-Type
 	encoding    int    // of decoder
 	disposition string // lower case; empty if there is none
@@ -28,16 +29,15 @@ func (w *walker) endHeader() {
 	}
 	w.headerDefects(where)
 	e := w.readEntity(where, top)
-	if root && !top && len(h.fields) > 0 { // of an attached message
+	if root && !top && !(w.entity && len(w.frames) == 0) && len(h.fields) > 0 { // of an attached message
 		w.addReport(strings.TrimSuffix(path, ".1"), "message/rfc822", h.raw)
 	}
-	empty := len(h.raw) == 0
 
 	parent := &frame{}
 	if len(w.frames) > 0 {
 		parent = &w.frames[len(w.frames)-1]
 	}
-	if !e.typed && parent.digest && !empty {
+	if !e.typed && parent.digest {
 		e.contentType = "message/rfc822"
 	}
 	w.inHeader = false
@@ -51,11 +51,11 @@ func (w *walker) endHeader() {
 		// The rest of the message is one opaque part: no boundary counts any more.
 		w.defect(TooManyParts, "", "")
 		for i := range w.frames {
-			w.frames[i].boundary, w.frames[i].closed = nil, true
+			w.frames[i].boundary, w.frames[i].guessed, w.frames[i].closed = nil, nil, true
 		}
 		w.open = 0
 		w.leaf.start(w, part, identity)
-		w.leaf.index = w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream"})
+		w.leaf.list(w.addPart(ingest.Part{Path: path, ContentType: "application/octet-stream", Attached: attached}))
 
 	case strings.HasPrefix(e.contentType, "multipart/") && !w.tooDeep(path):
 		if e.encoding != identity {
@@ -64,40 +64,52 @@ func (w *walker) endHeader() {
 		w.pushMultipart(path, root, &e, group, attached)
 
 	case isMessage(e.contentType) && !w.tooDeep(path):
-		index := w.addPart(w.describe(path, &e))
+		p := w.describe(path, &e)
+		p.Attached = attached
+		index := w.addPart(p)
 		if e.encoding == identity {
-			w.frames = append(w.frames, frame{path: path, part: index, sum: newTally(), attached: true})
-			w.frames[len(w.frames)-1].sum.write(lines)
+			sum := newTally()
+			sum.copy = w.copyOf(path)
+			sum.write(lines)
+			w.frames = append(w.frames, frame{path: path, part: index, sum: sum, attached: true})
 			w.inHeader = true
 			h.begin(true)
 			return
 		}
 		w.leaf.start(w, part, e.encoding)
-		w.leaf.index = index
+		w.leaf.list(index)
+		w.defect(EncodingForbidden, path, "")
 		if w.nested == maxEncoded {
 			w.defect(TooDeep, path, "")
 			break
 		}
-		w.leaf.sub = newWalker(w.parser, path+".", w.depth+len(w.frames)+1, minBuffer)
-		w.leaf.sub.attached, w.leaf.sub.nested = true, w.nested+1
+		sub := newWalker(w.parser, path+".", w.depth+len(w.frames)+1, minBuffer)
+		sub.attached, sub.nested = true, w.nested+1
+		w.leaf.sub = sub
 
 	default:
 		p := w.describe(path, &e)
 		html := e.contentType == "text/html"
-		p.Body = !attached && isBodyText(&e)
+		p.Attached = attached
+		p.Body = !attached && isBodyText(&e) && packing(p.ContentType, p.Filename) == notPacked
 		w.leaf.start(w, part, e.encoding)
-		w.leaf.index = w.addPart(p)
-		w.leaf.silent = empty && len(w.frames) > 0
+		w.leaf.list(w.addPart(p))
+		if !attached {
+			w.protectPart(path, &e)
+		}
 		if p.Body {
-			w.leaf.keepText(html, p.Charset, group)
+			w.leaf.keepText(html, e.params, group)
 		} else if isReport(e.contentType) {
 			w.leaf.keepReport()
+		} else if !attached && isCalendar(e.contentType, p.Filename) {
+			w.leaf.keepCalendar(&e)
 		}
 		if p.ContentID != "" && e.disposition == "" && !p.Body {
-			if w.loose == nil {
-				w.loose = make(map[string][]int)
-			}
-			w.loose[p.ContentID] = append(w.loose[p.ContentID], w.leaf.index)
+			w.refer(p.ContentID, w.leaf.index)
+		}
+		w.leaf.sub = w.expand(p.ContentType, w.container(p, &e))
+		if p.ContentType == "text/plain" && e.disposition != "attachment" && w.leaf.sub == nil {
+			w.leaf.takeFiles(w.container(p, &e))
 		}
 	}
 	if lines != nil {
@@ -111,18 +123,44 @@ func (w *walker) headerDefects(where string) {
 	if h.full {
 		w.defect(HeaderTooLong, where, "")
 	}
+	if h.spaced {
+		w.defect(HeaderSpace, where, "")
+	}
+	if bytes.IndexByte(h.raw, 0) >= 0 {
+		w.defect(NulRemoved, where, "")
+	}
+	if w.eol == '\n' && hasBareCR(h.raw) {
+		w.defect(BareCR, where, "")
+	}
+	if h.crlf && h.lf {
+		w.defect(LinesMixed, where, "")
+	}
 	if h.junk > 0 {
 		w.defect(HeaderLine, where, "")
 	}
 	if h.envelope {
 		w.defect(EnvelopeLine, where, "")
 	}
-	if h.suspect >= 0 {
+	if h.suspect >= 0 || h.blank && len(h.fields) == 0 {
 		if len(h.fields) == 0 {
 			w.defect(HeaderMissing, where, "")
 		} else {
 			w.defect(HeaderUnended, where, "")
 		}
+	}
+}
+
+// hasBareCR looks for a CR that no LF follows.
+func hasBareCR(raw []byte) bool {
+	for {
+		i := bytes.IndexByte(raw, '\r') + 1
+		if i == 0 || i == len(raw) {
+			return false
+		}
+		if raw[i] != '\n' {
+			return true
+		}
+		raw = raw[i:]
 	}
 }
 
@@ -152,16 +190,16 @@ func (w *walker) pushMultipart(path string, root bool, e *entity, group int, att
 		w.groups++
 		f.group = w.groups
 	}
-	if b := strings.TrimRight(e.params.get("boundary"), " \t"); b != "" && len(b) <= maxBoundary {
-		f.boundary = []byte(b)
-	} else {
-		w.defect(BoundaryMissing, w.place(f.path), "")
-	}
+	w.setBoundary(&f, e)
+	w.mail.Multiparts = append(w.mail.Multiparts, ingest.Multipart{Path: w.place(f.path), ContentType: e.contentType})
 	w.frames = append(w.frames, f)
 	w.open++
 	w.leaf.start(w, preamble, e.encoding)
+	w.leaf.sum.copy = w.copyOf(w.childPath(&f, 1))
+	w.leaf.sum.copy.hold()
 	if !attached && !w.attached {
-		w.leaf.keepText(false, e.params.get("charset"), 0)
+		w.leaf.keepText(false, e.params, 0)
+		w.protectMultipart(w.place(f.path), e)
 	}
 }
 
@@ -173,18 +211,11 @@ func (w *walker) addPart(p ingest.Part) int {
 
 // describe is what the header alone says about a part.
 func (w *walker) describe(path string, e *entity) ingest.Part {
-	name, unsafe := w.filename(e)
-	if unsafe {
-		w.defect(FilenameUnsafe, path, name)
-	}
-	if e.contentType == "application/ms-tnef" || strings.EqualFold(name, "winmail.dat") {
-		w.defect(TNEF, path, "")
-	}
 	return ingest.Part{
 		Path:        path,
 		ContentType: e.contentType,
-		Charset:     shorten(clean(e.params.get("charset")), 100),
-		Filename:    name,
+		Charset:     shorten(clean(e.params.charset()), 100),
+		Filename:    w.filename(path, e),
 		ContentID:   e.contentID,
 		Inline:      e.disposition == "inline",
 	}
@@ -225,8 +256,12 @@ func (w *walker) readEntity(where string, top bool) entity {
 		case "content-type":
 			if first(0, "Content-Type") {
 				value := h.value(f)
-				e.contentType, e.params = parseParams(value)
-				if e.contentType, e.typed = cleanType(e.contentType); !e.typed && value != "" {
+				var found paramReader
+				e.contentType, e.params, found = parseParams(value)
+				w.paramDefects(where, found)
+				var sound bool
+				e.contentType, sound = cleanType(e.contentType)
+				if e.typed = value != ""; e.typed && !sound {
 					w.defect(ContentTypeBad, where, value)
 				}
 			}
@@ -241,7 +276,10 @@ func (w *walker) readEntity(where string, top bool) entity {
 		case "content-disposition":
 			if first(2, "Content-Disposition") {
 				var d string
-				d, e.dispParams = parseParams(h.value(f))
+				var found paramReader
+				d, e.dispParams, found = parseParams(h.value(f))
+				w.paramDefects(where, found)
+				d = strings.TrimSpace(dropComments(d))
 				e.disposition = strings.ToLower(d)
 				if e.disposition != "inline" && e.disposition != "" {
 					e.disposition = "attachment" // unknown ones are attachments, RFC 2183 §2.8
@@ -257,60 +295,14 @@ func (w *walker) readEntity(where string, top bool) entity {
 		e.contentType = "text/plain" // RFC 2045 §5.2
 	}
 	if top {
-		w.declared = e.params.get("charset")
+		w.declared = e.params.charset()
 		w.readFields()
 		w.keepHeader()
+		if w.view != nil {
+			w.keepView()
+		}
 	}
 	return e
-}
-
-// cleanType makes type/subtype of what stands before the parameters. ok is false where that has not the form.
-func cleanType(s string) (contentType string, ok bool) {
-	if i := strings.IndexAny(s, " \t(,"); i >= 0 {
-		s = s[:i]
-	}
-	s = strings.ToLower(s)
-	main, sub, slash := strings.Cut(s, "/")
-	if !slash || !isToken(main) || !isToken(sub) || len(s) > 255 {
-		// RFC 2045 §5.2 lets a reader take text for text; "text" and "html" alone are common mistakes.
-		switch s {
-		case "html":
-			return "text/html", false
-		case "multipart":
-			return "multipart/mixed", false
-		}
-		if main == "text" || s == "" || s == "plain" {
-			return "text/plain", false
-		}
-		if main == "multipart" {
-			return "multipart/mixed", false
-		}
-		return "application/octet-stream", false
-	}
-	return s, true
-}
-
-// parseEncoding reads Content-Transfer-Encoding. known is false where it is not as RFC 2045 §6.1 writes it.
-func parseEncoding(s string) (encoding int, known bool) {
-	t := strings.ToLower(s)
-	if i := strings.IndexAny(t, "; \t(,"); i >= 0 {
-		t = t[:i]
-	}
-	t = strings.Trim(t, `"'`)
-	exact := len(t) == len(s)
-	switch t {
-	case "base64":
-		return base64Encoding, exact
-	case "quoted-printable":
-		return quotedPrintable, exact
-	case "7bit", "8bit", "binary", "":
-		return identity, exact
-	case "base-64", "b64", "b", "x-base64":
-		return base64Encoding, false
-	case "quoted_printable", "quotedprintable", "quoted", "q", "qp":
-		return quotedPrintable, false
-	}
-	return identity, false
 }
 
 // contentID is the identifier without its brackets, RFC 2392.
@@ -326,5 +318,6 @@ func contentID(s string) string {
 
 // addTextPart lists the body of a multipart that has no parts.
 func (w *walker) addTextPart(path string) int {
-	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Charset: w.leaf.body.charset})
+	attached := w.attached || w.frames[len(w.frames)-1].attached
+	return w.addPart(ingest.Part{Path: path, ContentType: "text/plain", Body: w.leaf.keep, Attached: attached, Charset: shorten(clean(w.leaf.body.charset), 100)})
 }

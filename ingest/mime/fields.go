@@ -111,9 +111,8 @@ func (w *walker) identifier(s, field string) string {
 }
 
 // identifiers reads the message identifiers of In-Reply-To and References, RFC 5322 §3.6.4: what stands between angle
-// brackets; where nothing does, words with an at sign, or
-// a word that stands alone. Of more than maxReferences the first and the last are kept: the
-// first names the thread, the last are the nearest.
+// brackets; where nothing does, the words of References, and of In-Reply-To those with an at sign, or one that stands
+// alone. Of more than maxReferences the first and the last are kept: the first names the thread, the last are the nearest.
 func (w *walker) identifiers(s, field string) []string {
 	var list []string
 	add := func(id string) {
@@ -142,10 +141,10 @@ func (w *walker) identifiers(s, field string) []string {
 			rest = rest[j+1:]
 		}
 	}
-	if list == nil && !strings.ContainsAny(s, "<>") {
+	if list == nil && !strings.ContainsAny(s, "<>") { // In-Reply-To of old may be a sentence, RFC 822 §4.6.2
 		words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' })
 		for _, word := range words {
-			if len(words) == 1 {
+			if len(words) == 1 || field == "References" {
 				add(word)
 			} else if i := strings.IndexByte(word, '@'); i > 0 && i < len(word)-1 {
 				add(word)

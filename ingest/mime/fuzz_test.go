@@ -60,6 +60,7 @@ func checkParse(t testing.TB, raw []byte) {
 	if diff := diffMail(again, m); diff != "" {
 		t.Errorf("differs with the size of the pieces: %s", diff)
 	}
+	checkExtract(t, "message", raw, m)
 }
 
 // Messages put together from what real ones are made of go deeper than random octets.
@@ -84,5 +85,6 @@ func TestParseProperties(t *testing.T) {
 		if diff := diffMail(again, m); diff != "" {
 			t.Errorf("differs with the size of the pieces: %s", diff)
 		}
+		checkExtract(t, "message", []byte(raw), m)
 	})
 }

@@ -23,6 +23,9 @@ type header struct {
 	junk         int  // lines that turned out to be junk
 	envelope     bool // an envelope line was left out
 	ended        bool // by an empty line
+	blank        bool // empty lines came before
+	spaced       bool // white space before a colon
+	crlf, lf     bool // line ends that were seen
 }
 
 // field is one header field; the positions are those in header.raw.
@@ -41,7 +44,7 @@ const (
 // maxSuspectLines is how many lines without a field are waited for before they are taken for body.
 const maxSuspectLines = 8
 
-// maxName is the length of a field name in octets: that of the longest line, RFC 5322 §2.1.1.
+// maxName is the length of a field name or an envelope line in octets: that of the longest line, RFC 5322 §2.1.1.
 const maxName = 998
 
 // begin makes the header ready for another entity.
@@ -63,9 +66,14 @@ func (h *header) line(line []byte, ends bool) int {
 		return headerGoesOn
 	}
 	h.skip = false
-	switch text := bytes.TrimRight(line, "\r\n"); {
+	if n := len(line); ends && n > 0 && line[n-1] == '\n' {
+		cr := n > 1 && line[n-2] == '\r'
+		h.crlf, h.lf = h.crlf || cr, h.lf || !cr
+	}
+	switch text := bytes.Trim(line, "\r\n"); {
 	case len(text) == 0:
 		if h.message && len(h.raw) == 0 && !h.full {
+			h.blank = true
 			return headerGoesOn // empty lines before the header
 		}
 		h.ended = true
@@ -88,6 +96,13 @@ func (h *header) line(line []byte, ends bool) int {
 				h.envelope, h.skip = true, true
 				break
 			}
+			if text[0] == ':' && len(h.fields) > 0 && h.suspect < 0 {
+				h.junk, h.skip, h.dropped = h.junk+1, true, true // a field that lost its name
+				break
+			}
+			if h.blank && len(h.raw) == 0 {
+				return headerOver // the empty line was the end of an empty header
+			}
 			if h.suspect < 0 && !h.dropped && h.isParameter(text) {
 				break // a folded parameter that lost its white space goes on the field
 			}
@@ -104,7 +119,9 @@ func (h *header) line(line []byte, ends bool) int {
 		}
 		h.dropped = false
 		at := len(h.raw)
+		at += len(line) - len(bytes.TrimLeft(line, "\r\n"))
 		colon := at + n + bytes.IndexByte(text[n:], ':')
+		h.spaced = h.spaced || colon > at+n
 		h.fields = append(h.fields, field{name: at, nameEnd: at + n, value: min(colon+1, maxHeader)})
 	}
 	h.midLine = !ends
@@ -187,7 +204,7 @@ func (h *header) isParameter(line []byte) bool {
 
 // isEnvelope tells an mbox separator, RFC 4155, also with the quoting that some programs leave on it.
 func isEnvelope(line []byte) bool {
-	return bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))
+	return len(line) <= maxName && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From ")))
 }
 
 // name gives a field name in lower case; it is valid until the next call.
@@ -209,6 +226,9 @@ func (h *header) name(f field, buf *[64]byte) []byte {
 func (h *header) value(f field) string {
 	raw := h.raw[min(f.value, f.end):f.end]
 	raw = bytes.Trim(raw, " \t\r\n")
+	if bytes.IndexByte(raw, 0) >= 0 {
+		raw = bytes.ReplaceAll(raw, []byte{0}, nil)
+	}
 	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
 		return string(raw)
 	}

@@ -1,10 +1,16 @@
 package mime
 
-import "github.com/mailintake/mailintake/ingest/class"
+import (
+	"bytes"
+	"strings"
+
+	"github.com/mailintake/mailintake/ingest/class"
+)
 
 // What a leaf does with its octets.
 const (
-	discard  = iota // an epilogue, or nothing
+	discard  = iota // nothing
+	epilogue        // what comes behind a closing boundary: left out
 	preamble        // what comes before the first boundary: text if none follows
 	part            // a part, listed
 )
@@ -16,11 +22,15 @@ type leaf struct {
 	index  int // in Mail.Parts
 	sum    *tally
 	decode decoder
-	sub    *walker // reads an encoded message
-	silent bool    // not listed when empty
+	sub    expander  // reads what is packed in the part
+	uu     *uuReader // takes uuencoded files out of text
 
-	keep    bool // for the text of the message
-	report  bool // for classification
+	keep   bool // for the text of the message
+	report bool // for classification
+
+	calendar bool   // for the invitation
+	method   string // of the calendar, as its Content-Type has it
+
 	html    bool
 	body    body
 	limit   int // octets that are still kept
@@ -40,8 +50,14 @@ func (l *leaf) start(w *walker, kind, encoding int) {
 	*l = leaf{walker: w, kind: kind, sum: sum, decode: l.decode}
 }
 
-// keepText keeps the octets for the text of the message.
-func (l *leaf) keepText(html bool, charset string, group int) {
+// list says which of Mail.Parts the leaf is.
+func (l *leaf) list(index int) {
+	l.index = index
+	l.sum.copy = l.walker.copyOf(l.walker.mail.Parts[index].Path)
+}
+
+// keepText keeps the octets for the text of the message; the part is HTML or plain text as params describe it.
+func (l *leaf) keepText(html bool, params params, group int) {
 	p := l.walker.parser
 	l.keep, l.html = true, html
 	l.limit = maxKeptOctets - len(p.kept)
@@ -51,7 +67,11 @@ func (l *leaf) keepText(html bool, charset string, group int) {
 		l.limit = min(l.limit, maxPlainOctets-p.plain)
 	}
 	l.limit = max(l.limit, 0)
-	l.body = body{start: len(p.kept), charset: charset, html: html, group: group}
+	l.body = body{start: len(p.kept), charset: params.charset(), html: html, group: group}
+	if !html {
+		l.body.flowed = strings.EqualFold(params.get("format"), "flowed")
+		l.body.delSp = strings.EqualFold(params.get("delsp"), "yes")
+	}
 }
 
 // keepReport keeps the octets for classification.
@@ -78,6 +98,14 @@ func (l *leaf) write(p []byte) {
 	if l.kind == discard || len(p) == 0 {
 		return
 	}
+	if l.kind == epilogue {
+		if len(bytes.TrimSpace(p)) > 0 {
+			w := l.walker
+			w.defect(EpilogueText, w.place(w.frames[len(w.frames)-1].path), "")
+			l.kind = discard
+		}
+		return
+	}
 	if l.heldLen > 0 {
 		l.decode.write(l.held[:l.heldLen])
 		l.heldLen = 0
@@ -88,9 +116,22 @@ func (l *leaf) write(p []byte) {
 // decoded takes octets out of the decoder.
 func (l *leaf) decoded(p []byte) {
 	l.sum.add(p)
-	if l.sub != nil {
-		l.sub.Write(p)
+	if l.kind == preamble && l.sum.size > maxPreamble {
+		l.walker.defect(PreambleLong, l.walker.place(l.walker.frames[len(l.walker.frames)-1].path), "")
+		l.walker.promotePreamble()
 	}
+	if l.sub != nil {
+		l.sub.write(p)
+	}
+	if l.uu != nil {
+		l.uu.write(p)
+	} else {
+		l.keepOctets(p)
+	}
+}
+
+// keepOctets keeps octets up to the limit.
+func (l *leaf) keepOctets(p []byte) {
 	if !l.keep {
 		return
 	}
@@ -105,13 +146,15 @@ func (l *leaf) decoded(p []byte) {
 func (l *leaf) promote(path string) {
 	l.kind = part
 	l.index = l.walker.addTextPart(path)
+	l.sum.copy.release()
 }
 
 // finish ends the leaf; drop says that the line end which is held back belongs to a boundary.
 func (l *leaf) finish(drop bool) {
 	w := l.walker
 	switch l.kind {
-	case discard:
+	case discard, epilogue:
+		l.kind = discard
 		return
 	case preamble:
 		if l.keep {
@@ -133,17 +176,23 @@ func (l *leaf) finish(drop bool) {
 		}
 	}
 	if l.sub != nil {
-		l.sub.scan(true)
-		parts = w.mail.Parts
+		l.sub.finish()
 	}
-	if l.silent && l.sum.size == 0 {
-		w.mail.Parts = parts[:l.index]
-		return
+	if l.uu != nil {
+		l.uu.finish()
+	}
+	parts = w.mail.Parts
+	if name := l.decode.uu.name; name != "" && parts[l.index].Filename == "" {
+		parts[l.index].Filename = w.packedName(path, name)
 	}
 	parts[l.index].Size, parts[l.index].SHA256 = l.sum.finish(false)
 	if l.report {
 		w.addReport(path, parts[l.index].ContentType, w.kept[l.body.start:])
 		w.kept = w.kept[:l.body.start]
+		return
+	}
+	if l.calendar {
+		w.addInvitation(l, path)
 		return
 	}
 	if l.keep {

@@ -6,13 +6,46 @@ import (
 
 	"github.com/mailintake/mailintake/ingest"
 	"github.com/mailintake/mailintake/ingest/class"
+	"github.com/mailintake/mailintake/ingest/language"
+	"github.com/mailintake/mailintake/ingest/reply"
 )
 
 // understand adds what the message means to what it says.
 func (p *parser) understand() {
 	m := p.mail
-	r := class.Classify(class.Input{Mail: m, Header: p.header, Reports: p.reports})
+	p.readOrigin()
+	p.findRecipient(p.own)
+	m.Fingerprint = fingerprint(m)
+	p.findReply()
+	m.Language = language.Detect(m.ReplyText)
+	r := class.Classify(class.Input{Mail: m, Header: p.header, Reports: p.reports, Own: p.own})
 	m.Class, m.Evidence, m.AutoReply, m.Bounce = r.Class, r.Evidence, r.AutoReply, r.Bounce
+	if b := m.Bounce; b != nil {
+		b.OriginalSubject = shorten(p.headerText(b.OriginalSubject, ""), 998)
+	}
+}
+
+// findReply sets Mail.ReplyText. HTML tells what is quoted better than the text that is made of it.
+func (p *parser) findReply() {
+	m := p.mail
+	if len(p.pages) == 0 {
+		m.ReplyText = reply.Text(m.Text)
+		return
+	}
+	var b strings.Builder
+	for _, page := range p.pages {
+		text, _ := reply.FromHTML(page, ingest.MaxText-b.Len())
+		if text = strings.TrimSpace(clean(text)); text == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(text)
+	}
+	if m.ReplyText = shorten(b.String(), ingest.MaxText); m.ReplyText == "" {
+		m.ReplyText = m.Text
+	}
 }
 
 // keepHeader keeps the fields of the message's own header for classification.
@@ -31,7 +64,7 @@ func (w *walker) keepHeader() {
 func isReport(contentType string) bool {
 	switch contentType {
 	case "message/delivery-status", "message/global-delivery-status", "message/disposition-notification", "message/global-disposition-notification",
-		"message/feedback-report", "text/rfc822-headers", "message/global-headers":
+		"message/feedback-report", "text/rfc822-headers", "text/rfc822-header", "message/global-headers":
 		return true
 	}
 	return false

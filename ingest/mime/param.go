@@ -21,51 +21,128 @@ func (p params) get(name string) string {
 	return ""
 }
 
-// parseParams splits a field in its value and its parameters as far as they can be made out: values without quotes may
-// hold spaces, quotes may be missing at the end, separators may be doubled.
-func parseParams(s string) (value string, list params) {
-	i := strings.IndexByte(s, ';')
-	if i < 0 {
-		return strings.TrimSpace(s), nil
+// boundary is the boundary parameter. RFC 2046 §5.1.1 does not
+// foresee that RFC 2231 encodes it; where it does, the encoded one counts only if there is no other.
+func (p params) boundary() (value string, encoded bool) {
+	value = p.get("boundary")
+	if value == "" {
+		value, encoded = p.extended("boundary", func(raw []byte) string { return string(raw) })
 	}
-	value, s = strings.TrimSpace(s[:i]), s[i+1:]
+	return value, encoded || strings.Contains(value, "=?")
+}
+
+// charset is the charset parameter, RFC 2231 undone.
+func (p params) charset() string {
+	if value := p.get("charset"); value != "" {
+		return value
+	}
+	value, _ := p.extended("charset", func(raw []byte) string { return string(raw) })
+	return value
+}
+
+// paramReader reads the body of a Content- field.
+type paramReader struct {
+	s         string // what is left
+	commented bool   // a comment was left out
+	repeated  string // a parameter that stands twice with different values
+	unclosed  bool   // no comment in s has an end
+}
+
+// parseParams splits a field in its value and its parameters as far as they can be made out: values without quotes may
+// hold spaces, quotes may be missing at the end, separators may be doubled. Comments go (RFC 2045 §5.1), but not those in
+// or behind a file name without quotes: they belong to it.
+func parseParams(s string) (value string, list params, found paramReader) {
+	r := paramReader{s: s}
+	value = r.typeName()
 	for len(list) < maxParams {
-		s = strings.TrimLeft(s, "; \t")
-		if s == "" {
+		r.skip("; \t")
+		if r.s == "" {
 			break
 		}
-		i := strings.IndexAny(s, "=;")
+		i := strings.IndexAny(r.s, "=;")
 		if i < 0 {
 			break
 		}
-		if s[i] == ';' { // a word without a value
-			s = s[i+1:]
+		if r.s[i] == ';' { // a word without a value
+			r.s = r.s[i+1:]
 			continue
 		}
-		name := strings.ToLower(strings.TrimSpace(s[:i]))
-		s = strings.TrimLeft(s[i+1:], " \t")
-		var v string
-		if strings.HasPrefix(s, `"`) {
-			v, s = cutQuoted(s)
-			if i := strings.IndexByte(s, ';'); i >= 0 {
-				s = s[i+1:]
-			} else {
-				s = ""
-			}
-		} else {
-			v, s, _ = strings.Cut(s, ";")
-			v = strings.TrimSpace(v)
-			if strings.HasSuffix(v, ")") { // a comment behind a token, RFC 2045 §5.1
-				if i := strings.Index(v, " ("); i > 0 && name != "filename" && name != "name" {
-					v = v[:i]
-				}
-			}
+		name := r.s[:i]
+		if j := strings.IndexByte(name, '('); j >= 0 {
+			name, r.commented = name[:j], true
 		}
-		if isToken(name) && list.get(name) == "" {
+		name = strings.ToLower(strings.TrimSpace(name))
+		r.s = strings.TrimLeft(r.s[i+1:], " \t")
+		isName := strings.HasPrefix(name, "filename") || strings.HasPrefix(name, "name")
+		if !isName {
+			r.skip(" \t")
+		}
+		v := r.value(isName)
+		if !isToken(name) {
+			continue
+		}
+		if old := list.get(name); old == "" {
 			list = append(list, param{name, v})
+		} else if old != v {
+			r.repeated = name
 		}
 	}
-	return value, list
+	return value, list, r
+}
+
+// typeName takes what stands before the first semicolon that is not in a comment.
+func (r *paramReader) typeName() string {
+	for i := 0; i < len(r.s); i++ {
+		switch r.s[i] {
+		case ';':
+			value := r.s[:i]
+			r.s = r.s[i+1:]
+			return strings.TrimSpace(value)
+		case '(':
+			r.commented = true
+			if n, _ := comment(r.s[i:]); n > 0 {
+				i += n - 1
+			} else {
+				i += strings.IndexByte(r.s[i:]+";", ';') - 1
+			}
+		}
+	}
+	value := r.s
+	r.s = ""
+	return strings.TrimSpace(value)
+}
+
+// skip leaves out separators and comments.
+func (r *paramReader) skip(separators string) {
+	for {
+		r.s = strings.TrimLeft(r.s, separators)
+		if r.s == "" || r.s[0] != '(' || r.unclosed {
+			return
+		}
+		n, _ := comment(r.s)
+		if n == 0 {
+			r.unclosed = true
+			return
+		}
+		r.s, r.commented = r.s[n:], true
+	}
+}
+
+// value takes a value up to the next semicolon.
+func (r *paramReader) value(isName bool) (v string) {
+	if strings.HasPrefix(r.s, `"`) {
+		v, r.s = cutQuoted(r.s)
+		_, r.s, _ = strings.Cut(r.s, ";")
+		return v
+	}
+	v, r.s, _ = strings.Cut(r.s, ";")
+	v = strings.TrimSpace(v)
+	if !isName && strings.HasSuffix(v, ")") {
+		if i := strings.IndexByte(v, '('); i > 0 {
+			v, r.commented = strings.TrimSpace(v[:i]), true
+		}
+	}
+	return v
 }
 
 // cutQuoted reads a quoted string at the beginning of s. Where the closing quote is missing it ends at the semicolon.
@@ -208,53 +285,24 @@ func percent(s string) []byte {
 	return out
 }
 
-// filename is the name of a part: filename*, filename, name*, name. unsafe says that something was taken out of it.
-func (w *walker) filename(e *entity) (name string, unsafe bool) {
-	fallback := func(raw []byte) string { return w.headerText(string(raw), "") }
-	for _, source := range []struct {
-		list params
-		name string
-	}{{e.dispParams, "filename"}, {e.params, "name"}} {
-		if source.list == nil {
-			continue
-		}
-		v, ok := source.list.extended(source.name, fallback)
-		if !ok {
-			v = fallback([]byte(source.list.get(source.name)))
-		}
-		if v != "" {
-			return safeName(v)
-		}
+// dropComments takes out what stands in parentheses, RFC 5322 §3.2.2. A comment without an end takes the rest.
+func dropComments(s string) string {
+	if strings.IndexByte(s, '(') < 0 {
+		return s
 	}
-	return "", false
-}
-
-// safeName takes out of a file name what could do harm as one: directories, control and direction characters.
-func safeName(s string) (name string, unsafe bool) {
-	s = clean(s)
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case r == '/' || r == '\\':
-			return '_'
-		case r == '\t' || r == '\n' || r == '\r':
-			return ' '
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f:
-			return -1
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '(')
+		if i < 0 {
+			b.WriteString(s)
+			return b.String()
 		}
-		return r
-	}, s)
-	unsafe = name != s
-	name = strings.TrimSpace(name)
-	if strings.Trim(name, ".") == "" && name != "" {
-		return "_", true
-	}
-	if len(name) > maxFilename {
-		// The extension says what the file is; it stays.
-		ext := ""
-		if i := strings.LastIndexByte(name, '.'); i >= 0 && len(name)-i <= 20 {
-			ext = name[i:]
+		b.WriteString(s[:i])
+		n, _ := comment(s[i:])
+		if n == 0 {
+			return b.String()
 		}
-		name = shorten(name, maxFilename-len(ext)) + ext
+		b.WriteByte(' ')
+		s = s[i+n:]
 	}
-	return name, unsafe
 }

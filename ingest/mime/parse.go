@@ -2,11 +2,13 @@
 //
 // It is total: any octets give a Mail, and what is broken is listed in its defects. It is bounded: every octet is looked
 // at a fixed number of times, and memory does not grow with the message. It is pure: the only input is the reader, and
-// the same octets give the same Mail.
+// the same octets give the same Mail. Mail that programs read in several ways has one reading here, and a defect tells of
+// the others.
 //
 // The octets pass once through a walker, which finds lines and boundaries, into leaves, which decode, count and hash
-// them. go-message supplies the character sets; its part reader is not used, because it lets every octet pass every
-// level of nesting and gives up a message for one bad line.
+// them. What is packed in a part, in TNEF, S/MIME or uuencode, is read on the way as well. go-message supplies the
+// character sets; its part reader is not used, because it lets every octet pass every level of nesting and gives up a
+// message for one bad line.
 package mime
 
 import (
@@ -19,7 +21,7 @@ import (
 
 // Version is the version of the parser. It is stored with what the parser made of a message and rises whenever the same
 // octets may give another Mail, so that messages can be parsed again.
-const Version = 1
+const Version = 2
 
 // The limits of one message. What lies beyond them is kept as one opaque part or left out, and flagged by a defect.
 const (
@@ -33,15 +35,20 @@ const (
 	maxAddresses   = 10000     // of one field
 	maxReferences  = 100       // message identifiers of References
 	maxMessageID   = 998       // octets; a line can have no more, RFC 5322 §2.1.1
-	maxFilename    = 255       // octets, as file systems have it
+	maxType        = 255       // octets of type and subtype
+	maxFilename    = 1000      // octets
+	maxSafeName    = 255       // octets, as file systems have it
+	maxPreamble    = 1 << 20   // octets before the first boundary; what is longer is a part
 	maxDefects     = 100
 	maxSameDefects = 10
+	maxDefectText  = 200 // octets
 
 	// Octets of body parts that are kept until the end of the message, to be decoded to text. HTML shrinks when its
 	// tags go, so that it may be longer.
 	maxPlainOctets = 2 * ingest.MaxText
 	maxHTMLOctets  = 4 * ingest.MaxText
 	maxKeptOctets  = 6 * ingest.MaxText
+	maxSpareOctets = 4 * ingest.MaxText // of those that count where the message has no other
 
 	maxBoundaryLine = maxBoundary + 100 // octets, with padding and line end; a longer line is no boundary
 
@@ -56,16 +63,31 @@ type Options struct {
 	// FallbackCharset is assumed for text that names no usable charset and is not UTF-8. Empty, or a name that is not
 	// known, means windows-1252.
 	FallbackCharset string
+	// Addresses are the channel's own: the customer-facing one first, then its aliases. Mail.Recipient says which of them
+	// the message was for.
+	Addresses []string
 }
 
 // Parse reads a message of about size octets from r up to its end; size is a hint and may be 0. It never fails: where
 // the message is broken it keeps what it could read and lists defects. An error of r ends the message there, with
 // defect READ_FAILED.
 func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
-	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset}
+	p := newParser(o)
+	p.read(r, size)
+	p.finish()
+	return p.mail
+}
+
+func newParser(o Options) *parser {
+	p := &parser{mail: new(ingest.Mail), fallback: o.FallbackCharset, own: o.Addresses}
 	if _, ok := lookup(p.fallback); !ok {
 		p.fallback = "windows-1252"
 	}
+	return p
+}
+
+// read takes the whole message through a walker.
+func (p *parser) read(r io.Reader, size int64) {
 	w := newWalker(p, "", 0, int(min(max(size+1, minBuffer), maxBuffer)))
 	p.kept = make([]byte, 0, min(max(size, 0), 8<<10))
 	for empty := 0; ; {
@@ -82,31 +104,43 @@ func Parse(r io.Reader, size int64, o Options) *ingest.Mail {
 		}
 		if err != nil {
 			if err != io.EOF {
+				p.failed = err
 				p.defect(ReadFailed, "", err.Error())
 			}
 			break
 		}
 		w.scan(false)
+		if p.copy != nil && p.copy.err != nil {
+			break
+		}
 	}
 	w.scan(true)
-	p.finish()
-	return p.mail
 }
 
 // parser is what all walkers of one message share.
 type parser struct {
 	mail     *ingest.Mail
-	fallback string // charset of text that names none; known
-	declared string // charset that the message's own Content-Type names
+	fallback string   // charset of text that names none; known
+	own      []string // Options.Addresses
+	declared string   // charset that the message's own Content-Type names
 	entities int
 	kept     []byte           // octets of body parts, decoded from their transfer encoding
 	plain    int              // octets of kept that are plain text
 	bodies   []body           // what lies in kept
-	groups   int              // multipart/alternative seen
+	pages    []string         // HTML that the text is made of, where it is made of that alone
+	spare    []spareBody      // bodies that count where the message has no other; in kept as well
+	groups   int              // multipart/alternative seen, and others that are alternatives
+	spared   int              // octets of kept that are spare
 	loose    map[string][]int // by Content-ID, parts without disposition
 	header   []ingest.Field   // of the message itself
 	reports  []class.Report
 	reported int // octets of reports
+
+	uuLost int // octets that uuencoded lines have lost
+
+	view   *View   // what Inspect gives, nil for others
+	copy   *copier // of the octets of one part, for Extract; nil for others
+	failed error   // of the reader
 }
 
 // body is one body part in parser.kept.
@@ -116,6 +150,8 @@ type body struct {
 	html       bool
 	cut        bool // the part was longer
 	group      int  // the multipart/alternative it lies in; 0 for none
+	flowed     bool // format=flowed, RFC 3676
+	delSp      bool // and the spaces at line ends are not content
 }
 
 // defect notes what is wrong, once per code and place, and a code that many parts have no more than maxSameDefects times.
@@ -131,14 +167,25 @@ func (p *parser) defect(code, where, text string) {
 			}
 		}
 	}
-	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(shorten(text, 600)), 200)})
+	p.mail.Defects = append(p.mail.Defects, ingest.Defect{Code: code, Where: where, Text: shorten(clean(shorten(text, 600)), maxDefectText)})
 }
 
 // finish makes the text and settles what depends on the whole message.
 func (p *parser) finish() {
+	p.useSpare()
 	p.chooseText()
+	p.protectText()
+	p.useInvitation()
 	p.markInline()
 	p.understand()
+}
+
+// refer notes a part that HTML may refer to by its Content-ID.
+func (p *parser) refer(contentID string, index int) {
+	if p.loose == nil {
+		p.loose = make(map[string][]int)
+	}
+	p.loose[contentID] = append(p.loose[contentID], index)
 }
 
 // markInline finds the parts without disposition that HTML refers to by Content-ID, RFC 2392.

@@ -52,10 +52,14 @@ func checkSane(t errorer, name string, raw []byte, m *ingest.Mail) {
 			str("part", s, maxMessageID)
 		}
 		str("file name", p.Filename, maxFilename)
-		if strings.ContainsAny(p.Filename, "/\\\r\n") {
+		if safe := SafeName(p.Filename); strings.ContainsAny(p.Filename, "\r\n\t") || strings.ContainsAny(safe, "/\\\r\n") || len(safe) > maxSafeName {
 			t.Errorf("%s: file name %q", name, p.Filename)
 		}
-		if p.Size < 0 || p.Size > int64(len(raw)) || len(p.SHA256) != 64 {
+		largest := int64(len(raw)) + maxUULost
+		if p.ContentType == "application/rtf" {
+			largest *= 9 // compressed in TNEF, at most 8 to 1
+		}
+		if p.Size < 0 || p.Size > largest || len(p.SHA256) != 64 {
 			t.Errorf("%s: part %s has %d octets of %d, hash %q", name, p.Path, p.Size, len(raw), p.SHA256)
 		}
 		if seen[p.Path] || p.Path == "" {

@@ -12,18 +12,22 @@ type tally struct {
 	size int64
 	held [2]byte
 	n    int
+	copy *copier // takes the octets as well, nil for most parts
 }
 
 func newTally() *tally { return &tally{hash: sha256.New()} }
 
 func (t *tally) reset() {
 	t.hash.Reset()
-	t.size, t.n = 0, 0
+	t.size, t.n, t.copy = 0, 0, nil
 }
 
 func (t *tally) add(p []byte) {
 	t.hash.Write(p)
 	t.size += int64(len(p))
+	if t.copy != nil {
+		t.copy.add(p)
+	}
 }
 
 func (t *tally) release() {

@@ -2,33 +2,41 @@ package mime
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/ingest/html"
 )
 
 // chooseText makes Mail.Text of the body parts in the order of the message. Of a multipart/alternative the plain text
-// is taken, and the HTML only where there is no plain text.
+// is taken, and the HTML only where there is no plain text. HTML that stands beside plain text is left out where the
+// message begins with the plain text and that is no shorter: it is the same again, or a page sent along.
 func (p *parser) chooseText() {
-	plain := make(map[int]bool)
-	for _, b := range p.bodies {
-		if b.group > 0 && !b.html && len(bytes.TrimSpace(p.kept[b.start:b.end])) > 0 {
-			plain[b.group] = true
+	shown := p.shownBodies(false)
+	texts := make([]string, len(shown))
+	var plain, html int // octets
+	for i, b := range shown {
+		var page string
+		if texts[i], page = p.bodyText(b); b.html {
+			p.pages = append(p.pages, page)
+		}
+		if n := len(strings.TrimSpace(texts[i])); b.html {
+			html += n
+		} else {
+			plain += n
 		}
 	}
+	if plain > 0 {
+		p.pages = nil
+	}
+	leave := len(shown) > 0 && !shown[0].html && plain > 0 && plain >= html
 	var out string
-	for _, b := range p.bodies {
-		if b.html && len(bytes.TrimSpace(p.kept[b.start:b.end])) > 0 {
-			p.mail.HasHTML = true
-		}
-		if b.html && plain[b.group] && b.group > 0 || !b.html && b.group > 0 && !plain[b.group] {
-			continue
-		}
-		s := p.bodyText(b)
+	for i, b := range shown {
+		s := texts[i]
 		p.mail.TextCut = p.mail.TextCut || b.cut
 		switch {
-		case strings.TrimSpace(s) == "":
-			continue
+		case b.html && leave || strings.TrimSpace(s) == "":
 		case out == "":
 			out = s
 		case len(out) < ingest.MaxText:
@@ -45,16 +53,52 @@ func (p *parser) chooseText() {
 		out = shorten(out, ingest.MaxText)
 	}
 	p.mail.Text = out
+	if p.view != nil {
+		p.makeHTML()
+	}
 }
 
-// bodyText is one body part as plain text with LF line ends.
-func (p *parser) bodyText(b body) string {
+// shownBodies are the body parts that a mail client shows, which prefers HTML to plain text or the other way round, and
+// notes whether there is HTML at all. Empty ones are left out.
+func (p *parser) shownBodies(html bool) []body {
+	filled := make([]body, 0, len(p.bodies))
+	preferred := make(map[int]bool) // there is what is preferred, by group
+	for _, b := range p.bodies {
+		p.mail.HasHTML = p.mail.HasHTML || b.html && b.end > b.start
+		if len(bytes.TrimSpace(p.kept[b.start:b.end])) == 0 {
+			continue
+		}
+		filled = append(filled, b)
+		if b.group > 0 && b.html == html {
+			preferred[b.group] = true
+		}
+	}
+	return slices.DeleteFunc(filled, func(b body) bool { return b.html != html && preferred[b.group] })
+}
+
+// bodyText is one body part as plain text with LF line ends, and as what it was made from.
+func (p *parser) bodyText(b body) (text, source string) {
+	source = p.decodeBody(b)
+	if b.html {
+		text, cut := html.Text(source, ingest.MaxText)
+		p.mail.TextCut = p.mail.TextCut || cut
+		return clean(text), source
+	}
+	text = unixLines(clean(source))
+	if b.flowed {
+		text = unflow(text, b.delSp)
+	}
+	return text, source
+}
+
+// decodeBody is one body part in UTF-8; it may hold NUL.
+func (p *parser) decodeBody(b body) string {
 	raw := p.kept[b.start:b.end]
 	note := func(code, text string) { p.defect(code, "", text) }
 	declared := b.charset
 	if b.html {
 		if _, known := lookup(declared); !known {
-			if meta := metaCharset(raw); meta != "" {
+			if meta := html.MetaCharset(raw); meta != "" {
 				if _, known := lookup(meta); known {
 					declared = meta
 				}
@@ -73,16 +117,6 @@ func (p *parser) bodyText(b body) string {
 	s := p.decodeText(raw, declared, note)
 	if strings.IndexByte(s, 0) >= 0 {
 		p.defect(NulRemoved, "", "")
-	}
-	if b.html {
-		var cut bool
-		s, cut = htmlText(s, ingest.MaxText)
-		p.mail.TextCut = p.mail.TextCut || cut
-		return clean(s)
-	}
-	s = unixLines(clean(s))
-	if hasUuencode(s) {
-		p.defect(Uuencoded, "", "")
 	}
 	return s
 }
@@ -116,24 +150,5 @@ func unixLines(s string) string {
 			b.WriteByte('\n')
 		}
 		s = s[i+1:]
-	}
-}
-
-// hasUuencode looks for the first line of a uuencoded file: "begin", a mode, a name.
-func hasUuencode(s string) bool {
-	for at := 0; ; {
-		i := strings.Index(s[at:], "begin ")
-		if i < 0 {
-			return false
-		}
-		i += at
-		at = i + len("begin ")
-		if i > 0 && s[i-1] != '\n' {
-			continue
-		}
-		mode, _, found := strings.Cut(s[at:min(len(s), at+10)], " ")
-		if n, ok := smallNumber(mode); found && ok && n >= 100 {
-			return true
-		}
 	}
 }

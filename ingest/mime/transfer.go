@@ -10,6 +10,7 @@ const (
 	identity = iota
 	base64Encoding
 	quotedPrintable
+	uuEncoding // no standard, but older than MIME
 )
 
 // What a decoder found; indices of decoder.defects.
@@ -19,10 +20,13 @@ const (
 	sawTrailing
 	sawPlain
 	sawBadQP
+	sawUU
+	sawNoUU
+	sawUUUnended
 	sawKinds
 )
 
-var decoderDefects = [sawKinds]string{Base64Junk, Base64Padding, Base64Trailing, Base64None, QuotedPrintableBad}
+var decoderDefects = [sawKinds]string{Base64Junk, Base64Padding, Base64Trailing, Base64None, QuotedPrintableBad, Uuencoded, EncodingUnknown, UuencodeUnended}
 
 const (
 	maxCarry  = 8 << 10 // octets of a line that is held together; longer ones are decoded in pieces
@@ -46,6 +50,8 @@ type decoder struct {
 	some     bool    // something was decoded
 	padded   bool    // the last group ended with padding
 	trailing bool    // the rest is not base64
+
+	uu uuDecoder
 }
 
 func (d *decoder) begin(encoding int, eol byte, l *leaf) {
@@ -91,11 +97,19 @@ func (d *decoder) hold(p []byte) {
 		if len(d.carry) == maxCarry {
 			d.long = true
 			rest := 0
-			if d.encoding == quotedPrintable {
+			switch d.encoding {
+			case quotedPrintable:
 				rest = d.qpTail(d.carry)
 				d.qpPiece(d.carry[:len(d.carry)-rest])
-			} else {
+			case uuEncoding:
+				d.uuLine(d.carry)
+			case base64Encoding:
 				d.base64Digits(d.carry)
+			}
+			if d.encoding == identity { // since this line
+				d.carry = d.carry[:0]
+				d.leaf.decoded(p)
+				return
 			}
 			d.carry = d.carry[:copy(d.carry, d.carry[len(d.carry)-rest:])]
 		}
@@ -103,9 +117,12 @@ func (d *decoder) hold(p []byte) {
 }
 
 func (d *decoder) line(line []byte) {
-	if d.encoding == quotedPrintable {
+	switch d.encoding {
+	case quotedPrintable:
 		d.qpLine(line)
-	} else {
+	case uuEncoding:
+		d.uuLine(line)
+	default:
 		d.base64Line(line)
 	}
 	if len(d.out) >= outBuffer {
@@ -131,6 +148,9 @@ func (d *decoder) finish() {
 	if d.encoding == base64Encoding && d.n > 0 && !d.trailing {
 		d.defects[sawPadding] = true
 		d.endGroup()
+	}
+	if d.encoding == uuEncoding {
+		d.defects[sawUUUnended] = d.uu.state == uuInFile
 	}
 	d.flush()
 }

@@ -1,6 +1,7 @@
 package mime
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func TestAddresses(t *testing.T) {
 		"nobody":                                 {a("nobody", "")},
 		", ,,":                                   nil,
 		"A <>":                                   {a("A", "")},
-		"'A' <a@b>":                              {a("A", "a@b")},
+		"'A' <a@b>":                              {a("'A'", "a@b")},
 		"ü@ü.example":                            {a("", "ü@ü.example")},
 		"\"A \\\"B\\\" C\\\\\" <a@b>":            {a("A \"B\" C\\", "a@b")},
 	} {
@@ -121,6 +122,7 @@ func TestHeaderText(t *testing.T) {
 		"=?iso-8859-1?Q?=80?=":                 "€",
 		"=?us-ascii?Q?=E9?=":                   "é",
 		"=?none?Q?a?=":                         "a",
+		"=?none?Q?a=E4?=":                      "aä",
 		"\xe9t\xe9":                            "été",
 	} {
 		p := &parser{mail: new(ingest.Mail), fallback: "windows-1252"}
@@ -161,6 +163,27 @@ func TestCharsets(t *testing.T) {
 		{"", "\xe4", "ä"},
 		{"x-none", "\xe4", "ä"},
 		{"iso-2022-kr", "abc", "abc"},
+		{"gbk", "\xc4\xe3", "你"},
+		{"cp936", "\xc4\xe3", "你"},
+		{"gb18030", "\x95\x32\x82\x36", "𠀀"},
+		{"big5-hkscs", "\xa7\x41", "你"},
+		{"euc-jp", "\xa4\xb3", "こ"},
+		{"koi8-u", "\xf0\xa4", "Пє"},
+		{"windows-1253", "\xc1", "Α"},
+		{"windows-1254", "\xf0", "ğ"},
+		{"windows-1255", "\xe0", "א"},
+		{"windows-1256", "\xc7", "ا"},
+		{"windows-1257", "\xe0", "ą"},
+		{"iso-8859-2", "\xb1", "ą"},
+		{"iso-8859-8-i", "\xe0", "א"},
+		{"latin1", "\xe9\x80", "é€"}, // as browsers read it
+		{"macintosh", "\x8a", "ä"},
+		{"utf8", "ä", "ä"},
+		{"utf-8", "\xef\xbb\xbfä", "ä"},
+		{"unicode-1-1-utf-7", "Hi Mom -+Jjo--!", "Hi Mom -☺-!"}, // RFC 2152
+		{"", "\x1b$B$3$s\x1b(B", "こん"},
+		{"x-none", "ä", "ä"}, // UTF-8, whatever it is called
+		{"utf-8*de", "ä", "ä"},
 	} {
 		p := &parser{mail: new(ingest.Mail), fallback: "windows-1252"}
 		if got := p.decodeText([]byte(c.raw), c.charset, func(string, string) {}); got != c.want {
@@ -177,38 +200,23 @@ func TestCharsets(t *testing.T) {
 	}
 }
 
-func TestHTMLText(t *testing.T) {
+func TestSafeName(t *testing.T) {
 	t.Parallel()
+	long := strings.Repeat("ä", 300)
 	for in, want := range map[string]string{
-		"":                         "",
-		"a<br>b<br/><br>c":         "a\nb\n\nc",
-		"<p>a</p>\n<p>b":           "a\n\nb",
-		"<div>a</div><div>b</div>": "a\nb",
-		"a <b>b</b>\n c&nbsp;d":    "a b c d",
-		"1 < 2 &lt; 3 & 4":         "1 < 2 < 3 & 4",
-		"<script>x</script>a<style>y</style><!-- z -->b":        "ab",
-		"<head><title>t</title></head>a":                        "a",
-		"<head>a":                                               "a",
-		"<script>never closed":                                  "",
-		"<ul><li>a</li><li>b</li></ul>":                         "- a\n- b",
-		"<table><tr><td>a</td><td>b</td></tr><tr><td>c</table>": "a b\nc",
-		"<a href='http://x/y'>z</a>":                            "z <http://x/y>",
-		"<a href=\"https://x.example/\">x.example</a>":          "x.example",
-		"<a href=mailto:a@b>a@b</a>":                            "a@b",
-		"<a href='javascript:x'>z</a>":                          "z",
-		"<a name=href>z</a>":                                    "z",
-		"<img alt='a &amp; b'>c":                                "a & b c",
-		"<pre>a\n  b</pre>":                                     "a\n  b",
-		"<p title='a > b'>c":                                    "c",
-		"<p title='never closed>c</p>":                          "c",
-		"<!-- never closed >a":                                  "a",
-		"<b":                                                    "",
-		"a<":                                                    "a<",
-		"&#1234567890;&#0;&unknown;":                            "\uFFFD\uFFFD&unknown;",
-		"<P>A</P><H1>B</H1>":                                    "A\n\nB",
+		"":                    "",
+		"a.txt":               "a.txt",
+		" a b.txt ":           "a b.txt",
+		"../../etc/passwd":    ".._.._etc_passwd",
+		"c:\\x\\a.txt":        "c:_x_a.txt",
+		"a\tb\nc\x00\x1b.txt": "a b c.txt",
+		"gnp\u202eexe.png":    "gnpexe.png",
+		"..":                  "_",
+		".":                   "_",
+		"\xff.txt":            "\uFFFD.txt",
+		long + ".pdf":         strings.Repeat("ä", 125) + ".pdf",
 	} {
-		got, cut := htmlText(in, 1000)
-		if got != want || cut {
+		if got := SafeName(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}

@@ -21,6 +21,7 @@ type walker struct {
 	depth    int    // frames around this walker
 	nested   int    // encoded messages around this walker
 	attached bool   // the message read here is attached to another: no body text of that
+	entity   bool   // what is read here is no message but a part of one, that was packed
 	frames   []frame
 	open     int // multiparts among frames
 
@@ -33,7 +34,9 @@ type walker struct {
 // frame is a multipart or a message that the current entity lies in.
 type frame struct {
 	path      string // as in ingest.Part; the root multipart has none
-	boundary  []byte // nil in a message frame, or while it is unknown
+	boundary  []byte // as declared; nil in a message frame, or where none is
+	pad       string // white space at its end, which RFC 2046 §5.1.1 forbids; it may stand before closing dashes
+	guessed   []byte // found by guess; it counts as well
 	multipart bool
 	digest    bool // children are message/rfc822 by default, RFC 2046 §5.1.5
 	group     int  // multipart/alternative around the children, 0 for none
@@ -57,8 +60,8 @@ func (w *walker) space() []byte { return w.buf[w.end:] }
 
 func (w *walker) full() bool { return w.end == len(w.buf) }
 
-// Write feeds a walker that reads out of a decoder. It never fails.
-func (w *walker) Write(p []byte) {
+// write feeds a walker that reads out of a decoder, as an expander.
+func (w *walker) write(p []byte) {
 	for len(p) > 0 {
 		n := copy(w.space(), p)
 		w.end += n
@@ -68,6 +71,8 @@ func (w *walker) Write(p []byte) {
 		}
 	}
 }
+
+func (w *walker) finish() { w.scan(true) }
 
 // scan consumes what is in the buffer as far as it can tell what it is; with final set, all of it. Afterwards there is
 // room in the buffer.
@@ -99,8 +104,9 @@ func (w *walker) beginLines() {
 	w.began = true
 	w.eol, w.needle = '\n', []byte("\n--")
 	first := w.buf[:min(w.end, minBuffer)]
-	// A CR at the very end may have its LF behind it.
-	if bytes.IndexByte(first, '\n') < 0 && bytes.IndexByte(bytes.TrimSuffix(first, []byte("\r")), '\r') >= 0 {
+	// A CR at the very end may have its LF behind it. A few LF between many CR are no line ends, and the other way round.
+	feeds := bytes.Count(first, []byte("\n"))
+	if bare := bytes.Count(bytes.TrimSuffix(first, []byte("\r")), []byte("\r")) - bytes.Count(first, []byte("\r\n")); bare > 2*feeds {
 		w.eol, w.needle = '\r', []byte("\r--")
 		w.defect(BareCR, w.place(""), "")
 	}
@@ -250,59 +256,6 @@ func (w *walker) emit(n int) {
 	w.bol = false
 }
 
-// match finds the multipart whose boundary line is, innermost first; those that are closed count only if no other
-// does. It returns -1 for other lines. last is set for a closing boundary.
-func (w *walker) match(line []byte) (i int, last bool) {
-	if len(line) > maxBoundaryLine {
-		return -1, false
-	}
-	line = bytes.TrimRight(line, " \t\r\n")
-	if len(line) < 2 {
-		return -1, false
-	}
-	line = line[2:]
-	closed, closedLast := -1, false
-	for i := len(w.frames) - 1; i >= 0; i-- {
-		f := &w.frames[i]
-		if !f.multipart || f.boundary == nil || !bytes.HasPrefix(line, f.boundary) {
-			continue
-		}
-		rest := string(line[len(f.boundary):])
-		if rest != "" && rest != "--" {
-			continue
-		}
-		if !f.closed {
-			return i, rest != ""
-		}
-		if closed < 0 {
-			closed, closedLast = i, rest != ""
-		}
-	}
-	return closed, closedLast
-}
-
-// guessLook is how many octets behind a line guess looks at.
-const guessLook = len("\r\ncontent-")
-
-// guess takes a line for the boundary of the current multipart, which has shown none yet: if a header field of a part
-// follows or, where none is declared, an empty header. rest is what follows the line.
-func (w *walker) guess(line, rest []byte) int {
-	f := &w.frames[len(w.frames)-1]
-	name := bytes.TrimRight(line, " \t\r\n")[2:]
-	if len(name) == 0 || len(name) > maxBoundary {
-		return -1
-	}
-	const field = "content-"
-	if len(rest) < len(field) || !bytes.EqualFold(rest[:len(field)], []byte(field)) {
-		if f.boundary != nil || len(rest) == 0 || rest[0] != '\r' && rest[0] != '\n' || bytes.IndexByte(name, ' ') >= 0 {
-			return -1
-		}
-	}
-	f.boundary = bytes.Clone(name)
-	w.defect(BoundaryGuessed, w.place(f.path), string(name))
-	return len(w.frames) - 1
-}
-
 // delimiter acts on a boundary of frame i: a line of n octets behind a line end of skip octets, which belongs to it.
 func (w *walker) delimiter(i int, last bool, skip, n int) {
 	// Without skip the line end before the boundary was the last one of a header and is consumed already.
@@ -313,6 +266,7 @@ func (w *walker) delimiter(i int, last bool, skip, n int) {
 	w.bol = true
 	if last {
 		f.closed = true
+		w.leaf.kind = epilogue
 		return
 	}
 	if f.closed {
@@ -331,9 +285,7 @@ func (w *walker) closeFrames(i int, drop bool) {
 		// A multipart that ends without a boundary: what was taken for its preamble is all that it holds.
 		f := &w.frames[len(w.frames)-1]
 		w.defect(BoundaryNeverSeen, w.place(f.path), "")
-		f.children++
-		path, _ := w.nextPath()
-		w.leaf.promote(path)
+		w.promotePreamble()
 		f.closed = true
 	}
 	w.leaf.finish(drop)
@@ -350,6 +302,13 @@ func (w *walker) closeFrames(i int, drop bool) {
 		}
 		w.frames = w.frames[:len(w.frames)-1]
 	}
+}
+
+// promotePreamble makes the first part of a multipart out of what stands before its first boundary.
+func (w *walker) promotePreamble() {
+	w.frames[len(w.frames)-1].children++
+	path, _ := w.nextPath()
+	w.leaf.promote(path)
 }
 
 // place is a path as defects have it.
@@ -369,8 +328,13 @@ func (w *walker) nextPath() (path string, root bool) {
 	if !f.multipart {
 		return f.path + ".1", true
 	}
+	return w.childPath(f, f.children), false
+}
+
+// childPath is the path of the nth child of a multipart.
+func (w *walker) childPath(f *frame, n int) string {
 	if f.path == "" {
-		return w.prefix + strconv.Itoa(f.children), false
+		return w.prefix + strconv.Itoa(n)
 	}
-	return f.path + "." + strconv.Itoa(f.children), false
+	return f.path + "." + strconv.Itoa(n)
 }

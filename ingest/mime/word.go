@@ -7,7 +7,8 @@ import (
 
 // headerText decodes the encoded words (RFC 2047) of a header field and makes UTF-8 of the rest. Words of one charset
 // that follow each other are joined before they are decoded, since senders split characters between them; words may
-// hold spaces and stand inside other text. What cannot be decoded stays as it is. where is the field, for defects.
+// hold spaces and stand inside other text; a charset that is not known is read like text without one. What has not the
+// form of an encoded word stays as it is. where is the field, for defects.
 func (p *parser) headerText(s, where string) string {
 	at := strings.Index(s, "=?")
 	if at < 0 {
@@ -21,7 +22,11 @@ func (p *parser) headerText(s, where string) string {
 			return
 		}
 		run.endGroup()
-		b.WriteString(clean(p.decodeText(run.octets, run.charset, func(code, text string) { p.defect(code, where, text) })))
+		b.WriteString(clean(p.decodeText(run.octets, run.charset, func(code, text string) {
+			if code != CharsetUnknown { // ENCODED_WORD says it
+				p.defect(code, where, text)
+			}
+		})))
 		run.charset, run.octets = "", run.octets[:0]
 	}
 	from := 0 // what stands before is written
@@ -33,16 +38,6 @@ func (p *parser) headerText(s, where string) string {
 		}
 		if _, known := lookup(w.charset); !known {
 			p.defect(EncodedWord, where, w.charset)
-			var one wordRun
-			one.add(w)
-			one.endGroup()
-			if len(one.octets) > 0 && utf8.Valid(one.octets) {
-				w.charset = utf8Name
-			}
-		}
-		if _, known := lookup(w.charset); !known {
-			at = next(s, at+w.length)
-			continue
 		}
 		between := s[from:at]
 		if run.charset == "" || strings.Trim(between, " \t\r\n") != "" || !strings.EqualFold(run.charset, w.charset) {

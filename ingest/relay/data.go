@@ -6,20 +6,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/mailintake/mailintake/ingest"
+	"github.com/mailintake/mailintake/ingest/contract"
 	mailintakev1 "github.com/mailintake/mailintake/proto/mailintake/v1"
 )
 
 // The types of event that ingestion makes.
 const (
-	TypeReceived    = "received"
-	TypeQuarantined = "quarantined"
+	TypeReceived    = "received"    // a stored message
+	TypeBounced     = "bounced"     // the same, of class BOUNCE
+	TypeAutoReply   = "auto_reply"  // the same, of class AUTO_REPLY
+	TypeQuarantined = "quarantined" // a message that is not brought in
+	TypeAmended     = "amended"     // a stored message that reads differently since it was parsed again
 )
 
 // Limits of an event's data, so that the whole event stays below 64 KiB.
@@ -33,12 +35,13 @@ const (
 )
 
 // EventData makes the data of the event that a committed item announces, protojson of ReceivedEvent or
-// QuarantinedEvent, at most MaxData octets. It fits ingest.Item.Event. Items that announce nothing are an error.
+// QuarantinedEvent, at most MaxData octets. The type says by the class what a stored message is, so that consumers can
+// subscribe to what people wrote. It fits ingest.Item.Event. Items that announce nothing are an error.
 func EventData(c ingest.Committed) (typ string, data []byte, err error) {
 	switch c.Item.Standing {
 	case ingest.Stored:
 		data, err = receivedData(c)
-		return TypeReceived, data, err
+		return arrivalType(c.Item.Mail), data, err
 	case ingest.Quarantined:
 		data, err = marshal(quarantined(c))
 		return TypeQuarantined, data, err
@@ -46,10 +49,25 @@ func EventData(c ingest.Committed) (typ string, data []byte, err error) {
 	return "", nil, fmt.Errorf("event data: an item that is %s announces nothing", c.Item.Standing)
 }
 
-// receivedData builds the event with ever tighter limits until it fits.
+// arrivalType is the type of the event that announces a stored message.
+func arrivalType(m *ingest.Mail) string {
+	switch {
+	case m == nil:
+	case m.Class == ingest.ClassBounce:
+		return TypeBounced
+	case m.Class == ingest.ClassAutoReply:
+		return TypeAutoReply
+	}
+	return TypeReceived
+}
+
+// receivedData cuts the event by ever tighter limits until it fits.
 func receivedData(c ingest.Committed) ([]byte, error) {
-	for cut := (cutter{list: maxListed, text: maxText}); ; cut = (cutter{list: cut.list / 2, text: cut.text * 2 / 3}) {
-		data, err := marshal(cut.received(c))
+	e := received(c)
+	for cut := (cutter{list: maxListed, text: maxText}); ; cut.list, cut.text = cut.list/2, cut.text*2/3 {
+		cut.message(e.ProtoReflect(), "")
+		e.Truncated = cut.truncated
+		data, err := marshal(e)
 		if err != nil || len(data) <= MaxData {
 			return data, err
 		}
@@ -72,6 +90,24 @@ func marshal(m proto.Message) ([]byte, error) {
 	return tight.Bytes(), nil
 }
 
+// AmendedData makes the data of the event that announces what parsing again changed, protojson of AmendedEvent.
+func AmendedData(a ingest.Amendment) (typ string, data []byte, err error) {
+	e := &mailintakev1.AmendedEvent{
+		Message:          contract.MessageName(a.Channel.Name(), a.ID),
+		EmailChannel:     eventChannel(a.Channel),
+		Sequence:         a.Sequence,
+		Changed:          contract.Texts(a.Changed),
+		OldParserVersion: int32(a.OldParser),
+		ParserVersion:    int32(a.Parser),
+		Replay:           "tenants/" + a.Channel.Tenant + "/replays/" + contract.Text(a.Replay),
+	}
+	if a.Mail != nil {
+		e.MessageClass = contract.Class(a.Mail.Class)
+	}
+	data, err = marshal(e)
+	return TypeAmended, data, err
+}
+
 func quarantined(c ingest.Committed) *mailintakev1.QuarantinedEvent {
 	return &mailintakev1.QuarantinedEvent{
 		EmailChannel: eventChannel(c.Channel),
@@ -83,129 +119,59 @@ func quarantined(c ingest.Committed) *mailintakev1.QuarantinedEvent {
 	}
 }
 
-// cutter shortens what senders can make long and keeps the names of the fields that it shortened.
-type cutter struct {
-	list, text int // entries of a list, characters of a string
-	truncated  []string
-}
-
-func (k *cutter) received(c ingest.Committed) *mailintakev1.ReceivedEvent {
+// received is the event, whole.
+func received(c ingest.Committed) *mailintakev1.ReceivedEvent {
 	mail := c.Item.Mail
 	if mail == nil {
 		mail = &ingest.Mail{}
 	}
-	e := &mailintakev1.ReceivedEvent{
-		Message:      c.Channel.Name() + "/messages/" + uuidText(c.ID),
+	sum := c.Item.Octets.SHA256()
+	return &mailintakev1.ReceivedEvent{
+		Message:      contract.MessageName(c.Channel.Name(), c.ID),
 		EmailChannel: eventChannel(c.Channel),
 		Sequence:     c.Sequence,
 		Source:       eventSource(c, c.Item.Octets.Size()),
+		Sha256:       hex.EncodeToString(sum[:]),
 		Rfc: &mailintakev1.EventHeader{
-			MessageId:  k.string("rfc.message_id", mail.MessageID),
-			InReplyTo:  k.strings("rfc.in_reply_to", mail.InReplyTo),
-			References: k.references(mail.References),
-			Date:       timestamp(mail.Date),
-			Subject:    k.string("rfc.subject", mail.Subject),
+			MessageId:  contract.Text(mail.MessageID),
+			InReplyTo:  contract.Texts(mail.InReplyTo),
+			References: contract.Texts(mail.References),
+			Date:       contract.Time(mail.Date),
+			Subject:    contract.Text(mail.Subject),
 		},
-		From:    k.addresses("from", mail.From),
-		Sender:  k.addresses("sender", mail.Sender),
-		ReplyTo: k.addresses("reply_to", mail.ReplyTo),
-		To:      k.addresses("to", mail.To),
-		Cc:      k.addresses("cc", mail.Cc),
-		Times:   eventTimes(c),
-		Preview: ingest.Preview(mail.Text),
-		HasHtml: mail.HasHTML,
-		Parts:   k.parts(mail.Parts),
-		Defects: k.defects(mail.Defects),
+		From:             contract.Addresses(mail.From),
+		Sender:           contract.Addresses(mail.Sender),
+		ReplyTo:          contract.Addresses(mail.ReplyTo),
+		To:               contract.Addresses(mail.To),
+		Cc:               contract.Addresses(mail.Cc),
+		Times:            eventTimes(c),
+		Preview:          preview(mail),
+		HasHtml:          mail.HasHTML,
+		Parts:            contract.Parts(mail.Parts),
+		Defects:          contract.Defects(mail.Defects),
+		MessageClass:     contract.Class(mail.Class),
+		Evidence:         contract.Evidence(mail.Evidence),
+		AutoReply:        contract.AutoReply(mail.AutoReply),
+		Bounce:           contract.Bounce(mail.Bounce),
+		Authentication:   contract.Authentication(mail.Auth),
+		Thread:           contract.Thread(c.Thread, c.Channel.Name()),
+		Siblings:         contract.Texts(c.Siblings),
+		Invitation:       contract.Invitation(mail.Calendar),
+		Priority:         contract.Text(string(mail.Priority)),
+		MailingList:      contract.MailingList(mail.List),
+		MatchedRecipient: contract.Recipient(mail.Recipient),
+		Language:         contract.Text(mail.Language),
+		Protection:       contract.Text(string(mail.Protection)),
+		ParserVersion:    int32(c.Item.Parser),
 	}
-	sum := c.Item.Octets.SHA256()
-	e.Sha256 = hex.EncodeToString(sum[:])
-	e.Truncated = k.truncated
-	return e
 }
 
-// note records once that a field was cut.
-func (k *cutter) note(field string) {
-	if len(k.truncated) == 0 || k.truncated[len(k.truncated)-1] != field {
-		k.truncated = append(k.truncated, field)
+// preview prefers what the sender wrote anew.
+func preview(mail *ingest.Mail) string {
+	if p := ingest.Preview(mail.ReplyText); p != "" {
+		return p
 	}
-}
-
-func (k *cutter) string(field, s string) string {
-	whole := strings.ToValidUTF8(s, "\uFFFD")
-	short := clean(whole, k.text)
-	if len(short) < len(whole) {
-		k.note(field)
-	}
-	return short
-}
-
-func (k *cutter) strings(field string, in []string) []string {
-	if len(in) > k.list {
-		k.note(field)
-		in = in[:k.list]
-	}
-	var out []string
-	for _, s := range in {
-		out = append(out, k.string(field, s))
-	}
-	return out
-}
-
-// references keeps the first one, which names the thread, and the last ones, which name the parents (RFC 5322 §3.6.4).
-func (k *cutter) references(in []string) []string {
-	if n := len(in); n > k.list && k.list > 1 {
-		k.note("rfc.references")
-		in = append([]string{in[0]}, in[n-k.list+1:]...)
-	}
-	return k.strings("rfc.references", in)
-}
-
-func (k *cutter) addresses(field string, in []ingest.Address) []*mailintakev1.Address {
-	if len(in) > k.list {
-		k.note(field)
-		in = in[:k.list]
-	}
-	var out []*mailintakev1.Address
-	for _, a := range in {
-		out = append(out, &mailintakev1.Address{Name: k.string(field, a.Name), Email: k.string(field, a.Email)})
-	}
-	return out
-}
-
-func (k *cutter) parts(in []ingest.Part) []*mailintakev1.Part {
-	if len(in) > k.list {
-		k.note("parts")
-		in = in[:k.list]
-	}
-	var out []*mailintakev1.Part
-	for _, p := range in {
-		out = append(out, &mailintakev1.Part{
-			Path:        k.string("parts", p.Path),
-			ContentType: k.string("parts", p.ContentType),
-			Charset:     k.string("parts", p.Charset),
-			Filename:    k.string("parts", p.Filename),
-			ContentId:   k.string("parts", p.ContentID),
-			Inline:      p.Inline,
-			Body:        p.Body,
-			SizeBytes:   p.Size,
-			Sha256:      p.SHA256,
-		})
-	}
-	return out
-}
-
-func (k *cutter) defects(in []ingest.Defect) []*mailintakev1.Defect {
-	if len(in) > k.list {
-		k.note("defects")
-		in = in[:k.list]
-	}
-	var out []*mailintakev1.Defect
-	for _, d := range in {
-		out = append(out, &mailintakev1.Defect{
-			Code: d.Code, Where: k.string("defects", d.Where), Text: k.string("defects", d.Text),
-		})
-	}
-	return out
+	return ingest.Preview(mail.Text)
 }
 
 func eventChannel(c *ingest.Channel) *mailintakev1.EventChannel {
@@ -233,18 +199,7 @@ func eventTimes(c ingest.Committed) *mailintakev1.EventTimes {
 	if received.IsZero() && c.Item.Mail != nil {
 		received = c.Item.Mail.Received
 	}
-	return &mailintakev1.EventTimes{ReceiveTime: timestamp(received), StoreTime: timestamp(c.At)}
-}
-
-// timestamp is nil for times that are unknown or beyond what a Timestamp can express (years 1 to 9999).
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	if ts := timestamppb.New(t); ts.IsValid() {
-		return ts
-	}
-	return nil
+	return &mailintakev1.EventTimes{ReceiveTime: contract.Time(received), StoreTime: contract.Time(c.At)}
 }
 
 // clean makes s valid UTF-8 of at most limit characters.
@@ -258,9 +213,4 @@ func clean(s string, limit int) string {
 		n++
 	}
 	return s
-}
-
-// uuidText is the text form of a UUID (RFC 9562 §4).
-func uuidText(id ingest.MessageID) string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
 }

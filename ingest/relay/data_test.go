@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
 	"github.com/mailintake/mailintake/ingest"
@@ -52,7 +53,10 @@ func TestEventDataReceived(t *testing.T) {
 			Text: "  Hello,\r\n\r\n my\torder\x00 is late.\n", HasHTML: true,
 			Parts:   []ingest.Part{{Path: "1", ContentType: "text/plain", Body: true, Size: 30, SHA256: "ff"}},
 			Defects: []ingest.Defect{{Code: "NUL_REMOVED", Where: "1"}},
-		},
+			Class:   ingest.ClassHuman, Evidence: []ingest.Evidence{{Rule: "from-person", Source: "From"}}, AutoReply: ingest.AutoReply{Allowed: true, Reason: "OK"},
+			Auth: ingest.Auth{SPF: ingest.VerdictPass, DMARC: ingest.VerdictNone, AuthservID: "mx.acme.example"}, Priority: ingest.PriorityHigh, Language: "en",
+			Recipient: ingest.Recipient{Address: "support+vip@acme.example", Alias: "support@acme.example", Tag: "vip", Source: "To"},
+		}, Parser: 7,
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +73,11 @@ func TestEventDataReceived(t *testing.T) {
 		`"times":{"receiveTime":"2026-03-01T11:59:00Z","storeTime":"2026-03-01T12:00:00Z"},` +
 		`"preview":"Hello, my order is late.","hasHtml":true,` +
 		`"parts":[{"path":"1","contentType":"text/plain","body":true,"sizeBytes":"30","sha256":"ff"}],` +
-		`"defects":[{"code":"NUL_REMOVED","where":"1"}]}`
+		`"defects":[{"code":"NUL_REMOVED","where":"1"}],` +
+		`"messageClass":"HUMAN","evidence":[{"rule":"from-person","source":"From"}],"autoReply":{"allowed":true,"reason":"OK"},` +
+		`"authentication":{"spf":"pass","dkim":"unknown","dmarc":"none","authservId":"mx.acme.example"},` +
+		`"priority":"HIGH","matchedRecipient":{"address":"support+vip@acme.example","alias":"support@acme.example","tag":"vip","source":"To"},` +
+		`"language":"en","parserVersion":7}`
 	if d := cmp.Diff(string(data), want); d != "" {
 		t.Errorf("data (-got +want):\n%s", d)
 	}
@@ -109,9 +117,9 @@ func TestEventDataIsBounded(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text := func(label string) string {
 			unit := rapid.SampledFrom([]string{"a", "\x00", "\u0001", "ü", "😀", "\"", "<", "\u2028", "\xff", " "}).Draw(rt, label)
-			return strings.Repeat(unit, rapid.SampledFrom([]int{0, 1, 40, 998, 70000}).Draw(rt, label+" length"))
+			return strings.Repeat(unit, rapid.SampledFrom([]int{0, 1, 40, 998, 5000}).Draw(rt, label+" length"))
 		}
-		count := func(label string) int { return rapid.SampledFrom([]int{0, 1, 51, 2000}).Draw(rt, label) }
+		count := func(label string) int { return rapid.SampledFrom([]int{0, 1, 51, 300}).Draw(rt, label) }
 		addresses := func(label string) []ingest.Address {
 			return slices.Repeat([]ingest.Address{{Name: text(label), Email: text(label)}}, count(label))
 		}
@@ -124,7 +132,12 @@ func TestEventDataIsBounded(t *testing.T) {
 				Path: text("path"), ContentType: text("type"), Charset: text("charset"), Filename: text("filename"), ContentID: text("cid"),
 				Size: 1, SHA256: strings.Repeat("f", 64),
 			}}, count("parts")),
-			Defects: slices.Repeat([]ingest.Defect{{Code: "X", Where: text("where"), Text: text("defect")}}, count("defects")),
+			Defects:  slices.Repeat([]ingest.Defect{{Code: "X", Where: text("where"), Text: text("defect")}}, count("defects")),
+			Evidence: slices.Repeat([]ingest.Evidence{{Rule: "r", Source: text("source"), Value: text("value")}}, count("evidence")),
+			Bounce: &ingest.Bounce{Recipients: slices.Repeat([]ingest.BounceRecipient{{Address: text("recipient"), Diagnostic: text("diagnostic")}}, count("recipients")),
+				OriginalSubject: text("original")},
+			Calendar: &ingest.Invite{Summary: text("summary"), Attendees: addresses("attendees"), Text: text("invitation")},
+			List:     ingest.List{ID: text("list"), Unsubscribe: text("unsubscribe")}, Language: text("language"),
 		}
 		c := committed(ingest.Item{Ref: ingest.Ref{UIDL: text("uidl")}, Standing: ingest.Stored, Mail: mail, Octets: octets("x")})
 		c.Channel.Script, c.Channel.Address = text("script"), text("address")
@@ -160,6 +173,62 @@ func TestEventDataIsBounded(t *testing.T) {
 	})
 }
 
+func TestEventTypes(t *testing.T) {
+	t.Parallel()
+	for class, want := range map[ingest.Class]string{
+		"": "received", ingest.ClassHuman: "received", ingest.ClassAutoReply: "auto_reply", ingest.ClassBounce: "bounced", ingest.ClassComplaint: "received",
+		ingest.ClassReadReceipt: "received", ingest.ClassList: "received", ingest.ClassCalendar: "received", ingest.ClassSystem: "received",
+	} {
+		got, data, err := EventData(committed(ingest.Item{Standing: ingest.Stored, Octets: octets("x"), Mail: &ingest.Mail{Class: class}}))
+		if err != nil || got != want {
+			t.Errorf("class %s: got type %s, want %s (%v)", class, got, want, err)
+		}
+		if class != "" && !strings.Contains(string(data), `"messageClass":"`+string(class)+`"`) {
+			t.Errorf("class %s is not in %s", class, data)
+		}
+		if _, err := Encode(Row{Tenant: "acme", Channel: "support", Sequence: 1, EventID: "e", Type: got, Data: data}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, text, reply, want string }{
+		{"none", "", "", ""},
+		{"what is new", "Yes.\n> Is it?", "Yes.", "Yes."},
+		{"nothing is new", "> Is it?", " \n", "> Is it?"},
+	} {
+		if got := preview(&ingest.Mail{Text: tt.text, ReplyText: tt.reply}); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A second round cuts what the first one left.
+func TestCutterNames(t *testing.T) {
+	t.Parallel()
+	e := &mailintakev1.ReceivedEvent{
+		Preview: "preview stays", Rfc: &mailintakev1.EventHeader{Subject: "subject", References: []string{"1", "2", "3", "4", "5"}},
+		To:     []*mailintakev1.Address{{Email: "long name"}, {Email: "b"}},
+		Bounce: &mailintakev1.Bounce{Recipients: []*mailintakev1.BounceRecipient{{Diagnostic: "refused"}}, Status: "5.1"},
+	}
+	cut := cutter{list: 4, text: 5}
+	cut.message(e.ProtoReflect(), "")
+	cut.list, cut.text = 2, 3
+	cut.message(e.ProtoReflect(), "")
+	if d := cmp.Diff([]string{"rfc.references", "rfc.subject", "to", "bounce.recipients"}, cut.truncated); d != "" {
+		t.Error(d)
+	}
+	want := &mailintakev1.ReceivedEvent{
+		Preview: "preview stays", Rfc: &mailintakev1.EventHeader{Subject: "sub", References: []string{"1", "5"}}, To: []*mailintakev1.Address{{Email: "lon"}, {Email: "b"}},
+		Bounce: &mailintakev1.Bounce{Recipients: []*mailintakev1.BounceRecipient{{Diagnostic: "ref"}}, Status: "5.1"},
+	}
+	if d := cmp.Diff(want, e, protocmp.Transform()); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestEventDataKeepsFirstAndLastReferences(t *testing.T) {
 	t.Parallel()
 	var refs []string
@@ -180,5 +249,21 @@ func TestEventDataKeepsFirstAndLastReferences(t *testing.T) {
 	}
 	if d := cmp.Diff(e.Truncated, []string{"rfc.references"}); d != "" {
 		t.Errorf("truncated (-got +want):\n%s", d)
+	}
+}
+
+func TestAmendedData(t *testing.T) {
+	t.Parallel()
+	c := committed(ingest.Item{})
+	typ, data, err := AmendedData(ingest.Amendment{Channel: c.Channel, ID: c.ID, Sequence: 13, Replay: "r1", Changed: []string{"text", "subject"}, OldParser: 1, Parser: 2,
+		Mail: &ingest.Mail{Class: ingest.ClassList}})
+	const want = `{"message":"tenants/acme/emailChannels/support/messages/0190a6c2-7c1f-7e4e-9f8f-010203040506",` +
+		`"emailChannel":{"name":"tenants/acme/emailChannels/support","emailAddress":"support@acme.example","script":"scripts/default"},` +
+		`"sequence":"13","changed":["text","subject"],"oldParserVersion":1,"parserVersion":2,"replay":"tenants/acme/replays/r1","messageClass":"LIST"}`
+	if d := cmp.Diff(want, string(data)); err != nil || typ != "amended" || d != "" {
+		t.Errorf("type %s, %v: %s", typ, err, d)
+	}
+	if _, err := Encode(Row{Tenant: "acme", Channel: "support", Sequence: 13, EventID: "e", Type: typ, Data: data}); err != nil {
+		t.Error(err)
 	}
 }

@@ -1717,7 +1717,7 @@ type Part struct {
 	ContentType string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	// Charset as declared.
 	Charset string `protobuf:"bytes,3,opt,name=charset,proto3" json:"charset,omitempty"`
-	// File name, decoded, without path separators.
+	// File name, decoded, as the sender wrote it: it may be a path and is not fit to store a file under.
 	Filename string `protobuf:"bytes,4,opt,name=filename,proto3" json:"filename,omitempty"`
 	// Content-ID without angle brackets.
 	ContentId string `protobuf:"bytes,5,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"`

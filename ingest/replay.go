@@ -55,7 +55,7 @@ type Progress struct {
 	Known   int // fetch: in the ledger already
 	Missing int // fetch: not in the ledger, so brought in (or would be, in a dry run)
 	Stored  int // fetch: brought in as new messages
-	Failed  int // fetch: deferred or quarantined
+	Failed  int // fetch: deferred or quarantined; parse: could not be parsed, left as they are
 	Done    int // events: published again; parse: parsed again
 	// Parse: messages that read differently now, or would in a dry run; how many of them by field, named as the proto
 	// Message names it; and the first MaxExamples of them.

@@ -15,6 +15,7 @@ const (
 	RelayBuckets = relayBuckets
 	ReplayAhead  = replayAhead
 	ReplayStep   = replayStep
+	ParsePortion = parsePortion
 )
 
 // Pool is where everything but ownership gets its connections.
@@ -27,6 +28,15 @@ func (s *Store) Step(ctx context.Context, id string) (done bool, err error) {
 		return true, err
 	}
 	return s.stepEvents(ctx, r)
+}
+
+// StepParse does what one run of a replay's job does for kind parse.
+func (j *Jobs) StepParse(ctx context.Context, id string) (done bool, err error) {
+	r, err := j.Store.startReplay(ctx, id)
+	if err != nil || r.State.Done() {
+		return true, err
+	}
+	return j.stepParse(ctx, r)
 }
 
 // BucketOf is the relay bucket of a channel.

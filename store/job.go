@@ -53,12 +53,18 @@ func (s *Store) enqueue(ctx context.Context, tx pgx.Tx, id string) error {
 type Jobs struct {
 	Store *Store
 	Log   *slog.Logger
+	// Parse is the parser, and Version is recorded with what it makes. It cannot fail; it does not close the octets.
+	Parse   func(ctx context.Context, ch *ingest.Channel, octets ingest.Octets) *ingest.Mail
+	Version int
+	// Amended encodes the event that announces what reads differently now. Without Parse and Amended replays of kind
+	// parse fail.
+	Amended func(ingest.Amendment) (typ string, data []byte, err error)
 }
 
 // Run works until the context ends.
 func (j *Jobs) Run(ctx context.Context) error {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &replayWorker{store: j.Store, log: j.Log})
+	river.AddWorker(workers, &replayWorker{store: j.Store, log: j.Log, jobs: j})
 	client, err := river.NewClient(riverpgxv5.New(j.Store.pool), &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}},
 		Workers:              workers,
@@ -106,6 +112,7 @@ type replayWorker struct {
 	river.WorkerDefaults[replayArgs]
 	store *Store
 	log   *slog.Logger
+	jobs  *Jobs
 }
 
 // Work does one step of a replay. Every step may be repeated.
@@ -123,6 +130,8 @@ func (w *replayWorker) Work(ctx context.Context, job *river.Job[replayArgs]) err
 		done, err = w.store.stepRetry(ctx, r)
 	case ingest.ReplayEvents:
 		done, err = w.store.stepEvents(ctx, r)
+	case ingest.ReplayParse:
+		done, err = w.jobs.stepParse(ctx, r)
 	case ingest.ReplayFetch:
 		// The owner of the channel does the work, on its next visit; see Store.SaveFetch.
 	default:
@@ -144,20 +153,22 @@ func (w *replayWorker) NextRetry(*river.Job[replayArgs]) time.Time {
 	return time.Now().Add(2 * time.Second)
 }
 
-// A replay that starts wakes the channel's owner; a retry forgets what held the channel back. A replay of events ends
-// with the last event that there is now, or it would follow new ones for ever.
+// A replay that starts wakes the channel's owner, where it is the owner's work; a retry forgets what held the channel
+// back. A replay of events, or one that parses, ends with the last event that there is now, or it would follow new ones
+// for ever.
 const startReplaySQL = `with r as (
   update replay set state = @running, start_time = now(),
-    last_seq = case when kind = @events then least(nullif(last_seq, 0), greatest(1, (select next_seq - 1 from channel_state s where s.channel_id = replay.channel_id))) else last_seq end
+    last_seq = case when kind = any(@ours) then least(nullif(last_seq, 0), greatest(1, (select next_seq - 1 from channel_state s where s.channel_id = replay.channel_id))) else last_seq end
   where replay_id = @id and state = @queued returning channel_id, kind, dry_run),
 h as (
   update channel_status h set state = @pending, failures = 0, auth_failures = 0, next_attempt = null, since = now(), last_attempt = null
   from r where h.channel_id = r.channel_id and r.kind = @retry and not r.dry_run)
-update channel c set wake = wake + 1, changed_at = now() from r where c.channel_id = r.channel_id and not (r.kind = @retry and r.dry_run) and r.kind <> @events`
+update channel c set wake = wake + 1, changed_at = now() from r where c.channel_id = r.channel_id and not (r.kind = @retry and r.dry_run) and r.kind <> all(@ours)`
 
 func (s *Store) startReplay(ctx context.Context, id string) (r ingest.Replay, err error) {
 	_, err = s.pool.Exec(ctx, startReplaySQL, pgx.NamedArgs{"id": id, "running": ingest.ReplayRunning, "queued": ingest.ReplayQueued,
-		"pending": ingest.StatePending, "retry": ingest.ReplayRetry, "events": ingest.ReplayEvents})
+		"pending": ingest.StatePending, "retry": ingest.ReplayRetry,
+		"ours": []int16{int16(ingest.ReplayEvents), int16(ingest.ReplayParse)}})
 	if err != nil {
 		return r, wrap("start replay", err)
 	}

@@ -145,6 +145,17 @@ func (t *threads) register(id, thread uuid.UUID, m *mark, other bool) {
 	}
 }
 
+// amend puts on record that a message which has its place already is known by something else now.
+func (t *threads) amend(id, thread uuid.UUID, m *mark) {
+	key := m.own
+	if r := t.known[key]; key == uuid.Nil || r != nil && r.message != id {
+		key = m.print
+	}
+	if r := t.known[key]; key != uuid.Nil && (r == nil || r.message == uuid.Nil || r.message == id && r.print != m.print) {
+		t.set(key, identifier{thread: thread, message: id, print: m.print, sent: m.sent})
+	}
+}
+
 func (t *threads) set(key uuid.UUID, row identifier) {
 	if old := t.known[key]; old == nil || !old.changed {
 		t.written = append(t.written, key)

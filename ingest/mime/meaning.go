@@ -14,7 +14,7 @@ func (p *parser) understand() {
 	p.readOrigin()
 	p.findRecipient(p.own)
 	m.Fingerprint = fingerprint(m)
-	r := class.Classify(class.Input{Mail: m, Header: p.header, Reports: p.reports})
+	r := class.Classify(class.Input{Mail: m, Header: p.header, Reports: p.reports, Own: p.own})
 	m.Class, m.Evidence, m.AutoReply, m.Bounce = r.Class, r.Evidence, r.AutoReply, r.Bounce
 	if b := m.Bounce; b != nil {
 		b.OriginalSubject = shorten(p.headerText(b.OriginalSubject, ""), 998)

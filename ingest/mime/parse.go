@@ -118,9 +118,9 @@ func (p *parser) read(r io.Reader, size int64) {
 // parser is what all walkers of one message share.
 type parser struct {
 	mail        *ingest.Mail
-	fallback    string // charset of text that names none; known
+	fallback    string   // charset of text that names none; known
 	own         []string // Options.Addresses
-	declared    string // charset that the message's own Content-Type names
+	declared    string   // charset that the message's own Content-Type names
 	entities    int
 	kept        []byte           // octets of body parts, decoded from their transfer encoding
 	plain       int              // octets of kept that are plain text

@@ -7,12 +7,17 @@ type notice struct {
 	text     string // up to the copy of the original
 	original string // the copy, or what there is of it
 	entries  []entry
+	// guessed says that nothing in the text tells that the entries failed.
+	guessed bool
 }
 
 // entry is one address that a notice says failed.
 type entry struct {
 	address string
 	text    string // what is said about it, a line each
+	// original is the address that was expanded to this one, where the notice says so.
+	original  string
+	completed bool // the notice names no domain
 }
 
 // maxNotice is how much of a notice is read, in octets.
@@ -53,16 +58,22 @@ func fieldPrefix(line string) int {
 }
 
 // readNotice finds the recipients in the text of a notice. skip are addresses that did not fail: whom the notice went
-// to and who sent it.
-func readNotice(text string, skip addressSet) *notice {
+// to and who sent it. domain completes names that stand without one.
+func readNotice(text, domain string, skip addressSet) *notice {
 	n := new(notice)
 	n.text, n.original = splitOriginal(text)
 	if n.leading(skip); len(n.entries) == 0 {
 		n.transcript(skip)
 	}
-	if len(n.entries) == 0 {
-		n.inline(skip)
+	for _, how := range []int{behindWords, behindTo, anywhere} {
+		if len(n.entries) == 0 {
+			n.inline(skip, how)
+		}
+		if len(n.entries) == 0 && how == behindWords {
+			n.names(domain)
+		}
 	}
+	n.guessed = n.guessed || len(n.entries) == 0
 	return n
 }
 
@@ -71,7 +82,16 @@ func readNotice(text string, skip addressSet) *notice {
 func (n *notice) leading(skip addressSet) {
 	introduced, session := false, false
 	current := -1
+	unfinished := "" // a line that breaks off before the address that was expanded
 	eachLine(n.text, func(line, low string) {
+		if unfinished != "" {
+			line = unfinished + " " + strings.TrimSpace(line)
+			low, unfinished = lower(line), ""
+		}
+		if len(line) < 500 && hasSuffixAny(strings.TrimRight(low, " "), expansionWords) {
+			unfinished = line
+			return
+		}
 		introduced = introduced || hasIntroduction(low)
 		if strings.Contains(low, "transcript of session") || strings.Contains(low, "technical details") {
 			session = true
@@ -84,9 +104,20 @@ func (n *notice) leading(skip addressSet) {
 				if len(n.entries) == maxRecipients {
 					return
 				}
-				n.entries = append(n.entries, entry{address: address})
+				n.entries = append(n.entries, entry{address: address, original: expandedFrom(line, low)})
 				current = len(n.entries) - 1
 				n.entries[current].add(rest)
+				return
+			}
+		}
+		if from := expandedFrom(line, low); from != "" && introduced && !session {
+			switch {
+			case current >= 0 && n.entries[current].original == "":
+				n.entries[current].original = from
+			case current < 0 && !skip.has(from):
+				// "an undisclosed address (generated from a@example.org)"
+				n.entries = append(n.entries, entry{address: from})
+				current = len(n.entries) - 1
 				return
 			}
 		}
@@ -139,36 +170,110 @@ func (n *notice) transcript(skip addressSet) {
 	n.shareText()
 }
 
-// inline finds addresses within lines, "could not be delivered to a@example.org because": those that words of failure
-// introduce, or else the first that is left.
-func (n *notice) inline(skip addressSet) {
-	for _, strict := range []bool{true, false} {
-		eachLine(n.text, func(line, low string) {
-			if !strict && len(n.entries) > 0 || strings.IndexByte(line, '@') < 0 || isContact(low) ||
-				strings.Contains(low, "message-id") || strings.Contains(low, "mts-id") {
+// How inline looks for addresses.
+const (
+	behindWords = iota // behind words of failure
+	behindTo           // behind them or in a line To, as the notice describes the message
+	anywhere           // the first that is left
+)
+
+// inline finds addresses within lines, "could not be delivered to a@example.org because".
+func (n *notice) inline(skip addressSet, how int) {
+	eachLine(n.text, func(line, low string) {
+		if how == anywhere && len(n.entries) > 0 || strings.IndexByte(line, '@') < 0 || isContact(low) ||
+			strings.Contains(low, "message-id") || strings.Contains(low, "mts-id") {
+			return
+		}
+		if how == behindWords && hasPrefixAny(strings.TrimLeft(low, " \t"), []string{"to:", "cc:"}) != "" {
+			return
+		}
+		for from := 0; ; {
+			address, start, end, ok := findAddress(line, from)
+			if !ok {
 				return
 			}
-			for from := 0; ; {
-				address, start, end, ok := findAddress(line, from)
-				if !ok {
-					return
-				}
-				from = end
-				before := strings.TrimRight(low[max(0, start-60):start], " <\"'([:*")
-				if skip.has(address) || n.find(address) >= 0 || hasSuffixAny(before, senderWords) {
-					continue
-				}
-				if strict && !hasSuffixAny(before, recipientWords) || len(n.entries) == maxRecipients {
-					continue
-				}
-				n.entries = append(n.entries, entry{address: address})
+			from = end
+			before := strings.TrimRight(low[max(0, start-60):start], " <\"'([:*,;=")
+			if skip.has(address) || n.find(address) >= 0 || endsInWord(before, senderWords) {
+				continue
 			}
-		})
-		if len(n.entries) > 0 {
-			break
+			if how != anywhere && !endsInWord(before, recipientWords) || len(n.entries) == maxRecipients {
+				continue
+			}
+			n.guessed = how == anywhere
+			n.entries = append(n.entries, entry{address: address})
+		}
+	})
+	n.shareText()
+}
+
+// names finds recipients without a domain, which are local to the host that reports: lines with nothing but a name, or a
+// name and a remark in columns, behind a line that announces recipients.
+func (n *notice) names(domain string) {
+	if domain == "" {
+		return
+	}
+	before, announced := "", false
+	eachLine(n.text, func(line, low string) {
+		name, remark := strings.TrimLeft(line, " \t"), ""
+		indented := len(name) < len(line)
+		if i := strings.IndexAny(name, " \t"); i >= 0 {
+			name, remark = name[:i], name[i:]
+		}
+		columns := strings.TrimSpace(remark) == "" || strings.HasPrefix(remark, "  ") || remark[0] == '\t'
+		if announced && indented && columns && isName(name) && len(n.entries) < maxRecipients {
+			e := entry{address: name + "@" + domain, completed: true}
+			e.add(remark)
+			n.entries = append(n.entries, e)
+			return
+		}
+		announced = strings.HasSuffix(strings.TrimRight(low, " "), ":") && containsAny(before+" "+low, []string{"recipient", "to the following"}) != "" &&
+			hasIntroduction(before+" "+low)
+		before = cut(low, 200)
+	})
+	if len(n.entries) == 1 {
+		n.shareText()
+	}
+}
+
+// complete gives names that stood without a domain the one that they have in the given addresses.
+func (n *notice) complete(lists ...[]string) {
+	for i := range n.entries {
+		e := &n.entries[i]
+		for _, list := range lists {
+			for _, address := range list {
+				if e.completed && localPart(address) == localPart(e.address) {
+					e.address, e.completed = address, false
+				}
+			}
 		}
 	}
-	n.shareText()
+}
+
+// isName tells a local part of letters, digits, dots, hyphens and low lines.
+func isName(s string) bool {
+	if s == "" || len(s) > 64 || !isAlnum(s[0]) || !isAlnum(s[len(s)-1]) {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if !isAlnum(s[i]) && strings.IndexByte("._-", s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// expandedFrom is the address that a line says another was made of, "(expanded from: <a@example.org>)".
+func expandedFrom(line, low string) string {
+	for _, words := range expansionWords {
+		if i := strings.Index(low, words); i >= 0 {
+			address, start, _, ok := findAddress(line, i+len(words))
+			if ok && strings.Trim(line[i+len(words):start], " :<\"'") == "" {
+				return address
+			}
+		}
+	}
+	return ""
 }
 
 // shareText gives the whole text to a notice about one address; of several each gets the lines that name it.
@@ -262,6 +367,18 @@ func isContact(low string) bool {
 
 // hasIntroduction tells lines behind which the failed addresses stand.
 func hasIntroduction(low string) bool { return containsAny(low, introductions) != "" }
+
+// endsInWord tells that s ends in one of words, which are in lower case as s is, and not in a longer one.
+func endsInWord(s string, words []string) bool {
+	for _, w := range words {
+		if strings.HasSuffix(s, w) {
+			if i := len(s) - len(w); i == 0 || !isAlnum(s[i-1]) || w[0] >= 0x80 {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 func hasSuffixAny(s string, suffixes []string) bool {
 	for _, x := range suffixes {

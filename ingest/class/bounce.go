@@ -85,7 +85,7 @@ func (c *classifier) looksLikeNotice() bool {
 	}
 	if points == 0 && daemon && (original || null && c.from.Email == "") {
 		// A program that returns the message or has no address, and tells who failed or why.
-		if cause := finalCause(low); cause != "" && strings.Contains(text, "@") {
+		if cause := finalCause(low); cause != "" {
 			c.note("bounce-cause", "text", cause)
 			points++
 		} else if strings.HasPrefix(localPart(c.from.Email), "mailer-daemon") && !c.notice().guessed {
@@ -130,10 +130,10 @@ func (c *classifier) returned() bool {
 	return len(c.reports("rfc822", "rfc822-headers")) > 0
 }
 
-// finalCause is the first line of a text in lower case that says why an address cannot be reached.
+// finalCause is the first line of a text in lower case that names an address and says why it cannot be reached.
 func finalCause(low string) (cause string) {
 	eachLine(low, func(line, _ string) {
-		if cause != "" {
+		if cause != "" || strings.IndexByte(line, '@') < 0 {
 			return
 		}
 		switch reasonOfWords(oneLine(line)) {

@@ -130,13 +130,13 @@ func (c *classifier) returned() bool {
 	return len(c.reports("rfc822", "rfc822-headers")) > 0
 }
 
-// finalCause is the first line of a text in lower case that names an address and says why it cannot be reached.
-func finalCause(low string) (cause string) {
-	eachLine(low, func(line, _ string) {
+// finalCause is the first line of a text that names an address and says why it cannot be reached.
+func finalCause(text string) (cause string) {
+	eachLine(text, func(line, low string) {
 		if cause != "" || strings.IndexByte(line, '@') < 0 {
 			return
 		}
-		switch reasonOfWords(oneLine(line)) {
+		switch reasonOfWords(oneLine(low)) {
 		case userUnknown, hostUnknown, mailboxFull, suspended, moved, notAccepting:
 			cause = line
 		}
@@ -145,7 +145,7 @@ func finalCause(low string) (cause string) {
 }
 
 // unmistakable tells the notice of a mailer that hides behind an address like any other: no name in From, no message that
-// it answers, a subject of bounces, and a text that opens as only programs begin and goes on with an address.
+// it answers, a subject of bounces, and a text that opens as only programs begin and goes on with an address or comes with the original.
 func (c *classifier) unmistakable() bool {
 	if c.from.Name != "" || len(c.mail.InReplyTo)+len(c.mail.References) > 0 || hasPrefixAny(c.subject, []string{"fwd:", "fw:", "wg:", "tr:"}) != "" {
 		return false
@@ -161,7 +161,7 @@ func (c *classifier) unmistakable() bool {
 		}
 	})
 	phrase := containsAny(opening, openings)
-	if phrase == "" || c.notice().guessed {
+	if phrase == "" || c.notice().guessed && !c.returned() {
 		return false
 	}
 	c.note("bounce-subject", "Subject", c.mail.Subject)
@@ -202,6 +202,7 @@ func isDaemon(a ingest.Address) bool {
 var openings = []string{
 	"failed recipient", "failed addresses", "non-delivery report", "delivery failure report", "email below could not be delivered", "e-mail below could not be delivered",
 	"message below could not be delivered", "could not deliver message to", "your message could not be delivered to", "your mail could not be delivered to", "your message was not delivered to",
+	"could not be delivered to the following recipient", "following mail could not be delivered", "created automatically by mail delivery software",
 	"votre message n'a pas pu", "ihre nachricht konnte nicht zugestellt", "su mensaje no pudo", "il messaggio non è stato recapitato",
 }
 
@@ -222,7 +223,7 @@ var noticePhrases = []string{
 	"delivery problems", "following address(es)", "following recipient(s)", "could not be delivered", "couldn't be delivered", "unable to deliver", "was not delivered", "wasn't delivered", "cannot be delivered",
 	"did not reach the following", "transcript of session follows", "delivery to the following", "delivery has failed", "i wasn't able to deliver", "undeliverable to", "was undeliverable", "failed permanently",
 	"delivery status notification", "error delivering your mail", "error has occurred while attempting to deliver", "trouble delivering your message", "message could not be sent", "mail could not be delivered",
-	"not been delivered", "unable to deliver message", "mailbox is full", "was rejected by a remote", "user(s) account is disabled", "did not receive this message", "failure reasons", "has been delayed",
+	"not been delivered", "unable to deliver message", "was rejected by a remote", "user(s) account is disabled", "did not receive this message", "failure reasons", "has been delayed",
 	"not yet been delivered", "original message follows", "requested action not taken", "was automatically rejected", "no valid recipients", "error while attempting to deliver", "mail failure - malformed",
 	"final-recipient:", "was not relayed", "could not send mail", "delevery to the", "address has failed", "recipients returned permanent", "group you tried to contact", "groups.google.com/support",
 	"送信できませんでした", "配信できませんでした", "не может быть доставлено", "не может\nбыть", "nicht zugestellt werden", "n'a pas pu être", "no se pudo entregar", "non è stato possibile recapitare",

@@ -268,7 +268,7 @@ func expandedFrom(line, low string) string {
 	for _, words := range expansionWords {
 		if i := strings.Index(low, words); i >= 0 {
 			address, start, _, ok := findAddress(line, i+len(words))
-			if ok && strings.Trim(line[i+len(words):start], " :<\"'") == "" {
+			if ok && isMailbox(address) && strings.Trim(line[i+len(words):start], " :<\"'") == "" {
 				return address
 			}
 		}

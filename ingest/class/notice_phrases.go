@@ -31,7 +31,7 @@ var introductions = []string{
 	"delivery problems", "fatal errors", "had transient", "transient non-fatal", "warning: could not send", "user(s) account is disabled", "rejected by a remote",
 	"did not receive this message", "incorrectly constructed", "has not been delivered", "not deliver", "no valid recipients", "intended recipients", "problems delivering",
 	"problem delivering", "returned to you", "mail could not", "message could not", "permanent error", "folgenden empfänger", "folgende adresse", "folgenden adresse",
-	"nicht zugestellt", "konnte nicht", "destinataires suivants", "destinataire suivant", "n'a pas pu être", "n'a pas été remis", "siguientes destinatarios", "siguiente destinatario",
+	"nicht zugestellt", "konnte nicht", "destinataires suivants", "destinataire suivant", "n'a pas pu être", "n'a pas pu etre", "n'a pas été remis", "siguientes destinatarios", "siguiente destinatario",
 	"no se pudo entregar", "no se ha podido", "seguenti destinatari", "seguente destinatario", "non è stato possibile", "seguintes destinatários", "seguinte destinatário",
 	"não pôde ser entregue", "não foi possível", "volgende geadresseerden", "volgende ontvanger", "niet worden bezorgd", "følgende modtager", "følgende mottaker", "kunde inte levereras",
 	"seuraavi", "nie można dostarczyć", "nie została dostarczona", "následujícím příjemc", "nelze doručit", "получателям", "не доставлено", "не может быть", "адресатам",

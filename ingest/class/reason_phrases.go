@@ -8,7 +8,7 @@ var reasonPhrases = []struct {
 }{
 	// What is said in so many words.
 	{userUnknown, []string{"recipient address rejected: access denied", "badrcptto", "bad_recipient"}},
-	{spamDetected, []string{"using spam", "spam pattern"}},
+	{spamDetected, []string{"using spam", "spam pattern", "likely unsolicited mail"}},
 	{policyViolation, []string{"content presents a potential"}},
 	{suspended, []string{"recipient account is blocked", "compte du destinataire est bloque"}},
 	{blocked, []string{"which is an open relay", "aup#cdrbl", "aup#bl", "aup#rbl", "client host blocked", "not accepting connections", "spamhaus", "spamcop", "barracudacentral", "sorbs", "dnsbl", "blocked using",

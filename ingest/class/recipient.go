@@ -46,7 +46,7 @@ func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
 	if len(d.recipients) > 0 {
 		c.reported(b, d, n, o)
 	} else {
-		c.told(b, n, o)
+		c.name(b, n, o)
 	}
 	if len(b.Recipients) == maxRecipients {
 		c.note("recipients-cut", "", "")
@@ -58,13 +58,17 @@ func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
 	return b
 }
 
-// notice reads the text of the message as a notice.
+// notice is the text of the message, read as a notice.
 func (c *classifier) notice() *notice {
+	if c.told != nil {
+		return c.told
+	}
 	skip := make(addressSet)
 	skip.add(c.mail.To)
 	skip.add(c.mail.Cc)
 	skip.add(c.mail.From)
-	return readNotice(c.mail.Text, c.domain(), skip)
+	c.told = readNotice(c.mail.Text, c.domain(), skip)
+	return c.told
 }
 
 // domain is that of the sender of a notice.
@@ -159,8 +163,8 @@ func refine(status, diagnostic string) string {
 	return status
 }
 
-// told adds the recipients that a text names.
-func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
+// name adds the recipients that a text names.
+func (c *classifier) name(b *ingest.Bounce, n *notice, o originalMessage) {
 	failed := c.failedRecipients()
 	if len(failed) > len(n.entries) {
 		old := n.entries
@@ -197,6 +201,9 @@ func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
 			r.Original = ""
 		}
 		f := failure{diagnostic: e.text, action: r.Action}
+		if cause := finalCause(e.text); n.guessed && strings.Contains(lower(cause), lower(e.address)) {
+			f.diagnostic = cause
+		}
 		f.status = findStatus(f.diagnostic, false)
 		if len(n.entries) == 1 {
 			f.context, f.subject = n.text, c.subject
@@ -220,10 +227,20 @@ func (c *classifier) failedRecipients() []string {
 	return failed
 }
 
+// ours tells the address that the notice went to.
+func (c *classifier) ours(address string) bool {
+	set := make(addressSet)
+	set.add(c.mail.To)
+	return set.has(address)
+}
+
 // fallback is the recipient where nothing names one: whom the original went to.
 func (c *classifier) fallback(n *notice, o originalMessage) string {
 	if len(n.entries) > 0 {
 		return n.entries[0].address
+	}
+	if o.envelope != "" && !c.ours(o.envelope) {
+		return o.envelope
 	}
 	if len(o.to) > 0 {
 		return o.to[0]

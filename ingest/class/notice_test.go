@@ -59,6 +59,16 @@ func TestNoticeRecipients(t *testing.T) {
 			want: []recipient{{"lena@example.net", "", "4.0.947", "expired"}},
 		},
 		{
+			name: "the status has words", header: daemon,
+			report: "Final-Recipient: rfc822;lena@example.net\nAction: failed\nStatus: 5.0.0 (recipient reached disk quota)\n",
+			want:   []recipient{{"lena@example.net", "", "5.0.0", "mailbox_full"}},
+		},
+		{
+			name: "a reply in the place of the status", header: daemon,
+			report: "Final-Recipient: rfc822;lena@example.net\nAction: failure\nStatus: 553 Exceeded maximum inbound message size\n",
+			want:   []recipient{{"lena@example.net", "", "5.0.934", "message_too_big"}},
+		},
+		{
 			name: "X.400", header: daemon,
 			report: "Reporting-MTA: x400; mta a.example in /PRMD=X/ADMD= /C=GB/\n\nOriginal-Recipient: rfc822; lena@example.net\nFinal-Recipient: x400; /S=lena/OU=north/PRMD=X/ADMD= /C=GB/\nAction: failed\nStatus: 5.1.1\n",
 			want:   []recipient{{"lena@example.net", "", "5.1.1", "user_unknown"}},

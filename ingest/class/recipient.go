@@ -113,6 +113,9 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 		} else if len(d.recipients) > 1 {
 			context = linesAbout(n.text, r.Address)
 		}
+		if g.diagnostic == "" && len(g.statusText) > len("5.1.1")+1 {
+			context = g.statusText + "\n" + context // a comment, or a reply in the place of the code
+		}
 		if len(d.recipients) > 1 {
 			context = cut(context, 1000) // a hundred times all of a long text takes too long
 		}

@@ -48,7 +48,7 @@ type Bounce struct {
 
 // BounceRecipient is one address of a notification.
 type BounceRecipient struct {
-	Address    string `json:"address"`              // final recipient, addr-spec
+	Address    string `json:"address"`              // final recipient, addr-spec; the original one where the final one is no Internet address
 	Original   string `json:"original,omitempty"`   // original recipient, where it is another
 	Action     string `json:"action,omitempty"`     // as in Bounce
 	Status     string `json:"status,omitempty"`     // as in Bounce

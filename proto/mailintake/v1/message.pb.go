@@ -829,7 +829,7 @@ func (x *Bounce) GetFeedbackType() string {
 // BounceRecipient is one address of a notification.
 type BounceRecipient struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Final recipient, addr-spec.
+	// Final recipient, addr-spec; the original one where the final one is no Internet address.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// Original recipient, where it is another.
 	Original string `protobuf:"bytes,2,opt,name=original,proto3" json:"original,omitempty"`

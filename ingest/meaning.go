@@ -35,8 +35,9 @@ type AutoReply struct {
 type Bounce struct {
 	Recipients []BounceRecipient `json:"recipients,omitempty"`
 	Action     string            `json:"action,omitempty"` // failed, delayed, delivered, relayed or expanded, RFC 3464 §2.3.3; of the first recipient
-	// Status is the enhanced status code, RFC 3463, such as 5.1.1; of the first recipient. Where the message gives none, one is
-	// made of class and cause: x.0.9nn, which RFC 5248 registers for nobody.
+	// Status is the enhanced status code, RFC 3463, such as 5.1.1; of the first recipient. Where the message gives none, we
+	// assume one from class and cause: x.0.9nn (subject 0, detail 900 and up), in the numbering of Sisimai. No server sends such
+	// a code and RFC 5248 registers none, so 5.0.911 means "assumed: user unknown". Empty if nothing is known.
 	Status            string `json:"status,omitempty"`
 	Hard              bool   `json:"hard"` // another try will fail as well; of the first recipient
 	ReportingMTA      string `json:"reporting_mta,omitempty"`
@@ -47,7 +48,7 @@ type Bounce struct {
 
 // BounceRecipient is one address of a notification.
 type BounceRecipient struct {
-	Address    string `json:"address"`              // final recipient, addr-spec
+	Address    string `json:"address"`              // final recipient, addr-spec; the original one where the final one is no Internet address
 	Original   string `json:"original,omitempty"`   // original recipient, where it is another
 	Action     string `json:"action,omitempty"`     // as in Bounce
 	Status     string `json:"status,omitempty"`     // as in Bounce

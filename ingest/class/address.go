@@ -41,9 +41,15 @@ func addressAround(s string, at int) (start, end int, ok bool) {
 		for start > 0 && at-start < maxAddress && isAtom(s[start-1]) {
 			start--
 		}
-		// Quotation marks and the like around an address are none of it.
+		// Quotation marks and the like around an address are none of it, nor is the type that gateways to X.400 set before
+		// it, "SMTP=a@example.org".
 		for start < at && strings.IndexByte("'`*=|{", s[start]) >= 0 {
 			start++
+		}
+		for _, kind := range [...]string{"smtp=", "rfc822=", "rfc-822="} {
+			if at-start > len(kind) && strings.EqualFold(s[start:start+len(kind)], kind) {
+				start += len(kind)
+			}
 		}
 	}
 	if end < len(s) && s[end] == '[' {
@@ -72,6 +78,16 @@ func isAtom(c byte) bool {
 
 func isDomain(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_'
+}
+
+// isMailbox tells an address that mail from elsewhere can go to; hosts without a domain and X.400 addresses are none.
+func isMailbox(s string) bool {
+	_, start, end, ok := findAddress(s, 0)
+	if !ok || start != 0 || end != len(s) {
+		return false
+	}
+	domain := s[strings.LastIndexByte(s, '@')+1:]
+	return domain[0] == '[' || strings.IndexByte(domain, '.') > 0
 }
 
 // localPart is what stands before the at sign, in lower case.

@@ -1,5 +1,7 @@
 package class
 
+import "strings"
+
 // assumedStatus is the status code of a failure for which the message gives none: class, subject 0 ("undefined") and a
 // detail of 900 and up that stands for the reason. RFC 3463 and the registry of RFC 5248 leave these numbers free, so
 // that nobody takes them for a server's word; the numbers are those of Sisimai, which others know as well.
@@ -8,10 +10,19 @@ func assumedStatus(reason string, f *failure) string {
 	if !ok {
 		return ""
 	}
-	if f.action == "delayed" || len(f.reply) == 3 && f.reply[0] == '4' {
+	if f.reply != "" && strings.Contains(lower(f.diagnostic), "after mail from") {
+		// Exim says that it was refused before it could name a recipient: the sending side is meant, whatever the words are.
+		detail = assumedDetails[onHold]
+	}
+	if f.action == "delayed" || len(f.reply) == 3 && f.reply[0] == '4' || f.abandoned() {
 		return "4.0." + detail
 	}
 	return "5.0." + detail
+}
+
+// abandoned tells that a mailer gave up after failures that were all temporary: class 4, RFC 3463 §2.
+func (f *failure) abandoned() bool {
+	return f.reply == "" && containsAny(oneLine(lower(f.diagnostic)), []string{"retry timeout exceeded", "failing for a long time", "retry time not reached"}) != ""
 }
 
 // assumedDetails are the details by reason.

@@ -47,8 +47,10 @@ func (c *classifier) automaticSubject() string {
 			subject = rest
 		}
 	}
-	if phrase := hasPrefixAny(subject, automaticSubjects); phrase != "" {
-		return phrase
+	for _, s := range []string{subject, strings.TrimLeft(c.subject, "[(<* ")} { // or the tag itself says it
+		if phrase := hasPrefixAny(s, automaticSubjects); phrase != "" {
+			return phrase
+		}
 	}
 	// "AUTO: Jane Doe is out of the office" is Notes; a car dealer may begin with "Auto:" as well.
 	if strings.HasPrefix(subject, "auto: ") {

@@ -2,6 +2,7 @@ package class
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/mailintake/mailintake/ingest"
 )
@@ -16,6 +17,9 @@ func (c *classifier) bounce() *ingest.Bounce {
 		return n.bounce()
 	}
 	reports := c.reports("/delivery-status", "/global-delivery-status")
+	if r := c.rejection(); r != nil {
+		reports = append(reports, r)
+	}
 	if len(reports) == 0 && !c.looksLikeNotice() || len(reports) > 0 && c.forwarded() {
 		return nil
 	}
@@ -49,7 +53,7 @@ func (c *classifier) looksLikeNotice() bool {
 	failed := c.header.present[failedRecipients]
 	machine := isNoReply(localPart(c.from.Email))
 	if !daemon && !null && !failed && !machine {
-		return c.listRefusal()
+		return c.listRefusal() || c.unmistakable()
 	}
 	var points int
 	if failed {
@@ -71,13 +75,23 @@ func (c *classifier) looksLikeNotice() bool {
 		points++
 	}
 	coded := findReply(low, 0) != "" || findStatus(low, false) != ""
-	original := returned != "" || len(c.reports("rfc822", "rfc822-headers")) > 0
+	original := returned != "" || c.returned()
 	if points > 0 && original {
 		points++
 	}
 	if points == 0 && daemon && coded && strings.Contains(text, "@") {
 		c.note("smtp-reply", "text", findStatus(low, false)+" "+findReply(low, 0))
 		points++
+	}
+	if points == 0 && daemon && (original || null && c.from.Email == "") {
+		// A program that returns the message or has no address, and tells who failed or why.
+		if cause := finalCause(low); cause != "" {
+			c.note("bounce-cause", "text", cause)
+			points++
+		} else if strings.HasPrefix(localPart(c.from.Email), "mailer-daemon") && !c.notice().guessed {
+			c.note("returned-message", "text", c.notice().entries[0].address)
+			points++
+		}
 	}
 	// Parcels are undeliverable as well: who is no mailer must return the original or give a code.
 	needed := 1
@@ -103,6 +117,58 @@ func (c *classifier) looksLikeNotice() bool {
 	return true
 }
 
+// returned tells a message with another one attached, or with the header of one.
+func (c *classifier) returned() bool {
+	for i := range c.mail.Parts {
+		switch p := &c.mail.Parts[i]; p.ContentType {
+		case "message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers":
+			if !p.Attached {
+				return true
+			}
+		}
+	}
+	return len(c.reports("rfc822", "rfc822-headers")) > 0
+}
+
+// finalCause is the first line of a text that names an address and says why it cannot be reached.
+func finalCause(text string) (cause string) {
+	eachLine(text, func(line, low string) {
+		if cause != "" || strings.IndexByte(line, '@') < 0 {
+			return
+		}
+		switch reasonOfWords(oneLine(low)) {
+		case userUnknown, hostUnknown, mailboxFull, suspended, moved, notAccepting:
+			cause = line
+		}
+	})
+	return cause
+}
+
+// unmistakable tells the notice of a mailer that hides behind an address like any other: no name in From, no message that
+// it answers, a subject of bounces, and a text that opens as only programs begin and goes on with an address or comes with the original.
+func (c *classifier) unmistakable() bool {
+	if c.from.Name != "" || len(c.mail.InReplyTo)+len(c.mail.References) > 0 || hasPrefixAny(c.subject, []string{"fwd:", "fw:", "wg:", "tr:"}) != "" {
+		return false
+	}
+	if containsAny(c.subject, bounceSubjects) == "" {
+		return false
+	}
+	opening, lines := "", 0
+	eachLine(cut(c.mail.Text, 1000), func(_, low string) {
+		if lines < 2 && strings.IndexFunc(low, unicode.IsLetter) >= 0 {
+			lines++
+			opening = strings.TrimSpace(opening + " " + strings.Trim(low, " -*#=\t"))
+		}
+	})
+	phrase := containsAny(opening, openings)
+	if phrase == "" || c.notice().guessed && !c.returned() {
+		return false
+	}
+	c.note("bounce-subject", "Subject", c.mail.Subject)
+	c.note("bounce-opening", "text", phrase)
+	return true
+}
+
 // listRefusal recognises what a mailing list answers to mail that it does not take.
 func (c *classifier) listRefusal() bool {
 	if local := localPart(c.from.Email); !hasSuffixAny(local, []string{"-admin", "-owner", "-bounces", "-request"}) && !strings.HasPrefix(local, "owner-") {
@@ -120,8 +186,8 @@ func (c *classifier) listRefusal() bool {
 func isDaemon(a ingest.Address) bool {
 	local := localPart(a.Email)
 	switch local {
-	case "mailer-daemon", "mailerdaemon", "mail-daemon", "maildaemon", "postmaster", "post_master", "poostmaster", "mail.delivery.system", "mdaemon", "maildelivery", "mailer",
-		"mail-delivery-system", "delivery", "bounce", "mailsystem", "microsoftexchange":
+	case "mailer-daemon", "mailerdaemon", "mail-daemon", "maildaemon", "postmaster", "post_master", "poostmaster", "mail.delivery.system", "mdaemon", "maildelivery",
+		"mail-delivery-system", "mailsystem", "microsoftexchange":
 		return true
 	}
 	if strings.HasPrefix(local, "mailer-daemon") || strings.HasPrefix(local, "microsoftexchange") || strings.HasPrefix(local, "postmaster") {
@@ -132,10 +198,18 @@ func isDaemon(a ingest.Address) bool {
 		(local == "" || containsAny(name, []string{"mailer-daemon", "mail deliver", "mailer daemon", "mail delivery"}) != "" || containsAny(local, []string{"admin", "noreply", "no-reply", "system"}) != "")
 }
 
+// openings begin the text of notices, in lower case.
+var openings = []string{
+	"failed recipient", "failed addresses", "non-delivery report", "delivery failure report", "email below could not be delivered", "e-mail below could not be delivered",
+	"message below could not be delivered", "could not deliver message to", "your message could not be delivered to", "your mail could not be delivered to", "your message was not delivered to",
+	"could not be delivered to the following recipient", "following mail could not be delivered", "created automatically by mail delivery software",
+	"votre message n'a pas pu", "ihre nachricht konnte nicht zugestellt", "su mensaje no pudo", "il messaggio non è stato recapitato",
+}
+
 // bounceSubjects are words of subjects of bounces, in lower case.
 var bounceSubjects = []string{
 	"undeliver", "failure notice", "returned mail", "delivery status notification", "mail delivery fail", "delivery fail", "delivery notification", "delivery report",
-	"mail failure", "returned message", "delivery status", "delivery has failed", "failed delivery", "failure delivery", "delivery problem", "mail system error",
+	"mail failure", "failed mail", "returned message", "delivery status", "delivery has failed", "failed delivery", "failure delivery", "delivery problem", "mail system error",
 	"message delivery has failed", "could not be delivered", "not delivered", "error sending your mail", "mail delivery", "delayed mail", "mail status report", "non-delivery", "nondeliver", "non delivery",
 	"warning: message", "could not send", "message you sent blocked", "mail could not be", "postmaster notify", "message delayed", "delivery delay", "mail failed", "email delivery failure", "rejected mail",
 	"unzustellbar", "nicht zustellbar", "zustellung fehlgeschlagen", "zustellfehler", "non remis", "échec de la remise", "non distribu", "no entregado", "no se puede entregar", "impossibile recapitare", "mancato recapito",
@@ -149,7 +223,7 @@ var noticePhrases = []string{
 	"delivery problems", "following address(es)", "following recipient(s)", "could not be delivered", "couldn't be delivered", "unable to deliver", "was not delivered", "wasn't delivered", "cannot be delivered",
 	"did not reach the following", "transcript of session follows", "delivery to the following", "delivery has failed", "i wasn't able to deliver", "undeliverable to", "was undeliverable", "failed permanently",
 	"delivery status notification", "error delivering your mail", "error has occurred while attempting to deliver", "trouble delivering your message", "message could not be sent", "mail could not be delivered",
-	"not been delivered", "unable to deliver message", "mailbox is full", "was rejected by a remote", "user(s) account is disabled", "did not receive this message", "failure reasons", "has been delayed",
+	"not been delivered", "unable to deliver message", "was rejected by a remote", "user(s) account is disabled", "did not receive this message", "failure reasons", "has been delayed",
 	"not yet been delivered", "original message follows", "requested action not taken", "was automatically rejected", "no valid recipients", "error while attempting to deliver", "mail failure - malformed",
 	"final-recipient:", "was not relayed", "could not send mail", "delevery to the", "address has failed", "recipients returned permanent", "group you tried to contact", "groups.google.com/support",
 	"送信できませんでした", "配信できませんでした", "не может быть доставлено", "не может\nбыть", "nicht zugestellt werden", "n'a pas pu être", "no se pudo entregar", "non è stato possibile recapitare",

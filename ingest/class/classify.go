@@ -14,6 +14,7 @@ type classifier struct {
 	subject  string // in lower case, without blanks around it
 	from     ingest.Address
 	evidence []ingest.Evidence
+	told     *notice // see notice; nil until it is asked for
 }
 
 // maxEvidence is how many facts are kept.

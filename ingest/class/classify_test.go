@@ -121,6 +121,7 @@ func TestTablesAreLower(t *testing.T) {
 	tables := map[string][]string{
 		"automaticSubjects": automaticSubjects, "bounceSubjects": bounceSubjects, "noticePhrases": noticePhrases, "introductions": introductions,
 		"originalMarkers": originalMarkers, "recipientWords": recipientWords, "senderWords": senderWords, "surelyUnknown": surelyUnknown,
+		"openings": openings, "expansionWords": expansionWords,
 	}
 	for _, row := range reasonPhrases {
 		tables["reasonPhrases "+row.reason] = row.phrases

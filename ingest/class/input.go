@@ -10,7 +10,7 @@ type Input struct {
 	Header []ingest.Field
 	// Reports are the parts that machines read, in the order of the message.
 	Reports []Report
-	// Own are the addresses of the channel: what comes from them is never answered. None are known while parsing.
+	// Own are the addresses of the channel, where they are known: what comes from them is never answered.
 	Own []string
 }
 

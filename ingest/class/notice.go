@@ -7,12 +7,17 @@ type notice struct {
 	text     string // up to the copy of the original
 	original string // the copy, or what there is of it
 	entries  []entry
+	// guessed says that nothing in the text tells that the entries failed.
+	guessed bool
 }
 
 // entry is one address that a notice says failed.
 type entry struct {
 	address string
 	text    string // what is said about it, a line each
+	// original is the address that was expanded to this one, where the notice says so.
+	original  string
+	completed bool // the notice names no domain
 }
 
 // maxNotice is how much of a notice is read, in octets.
@@ -53,16 +58,22 @@ func fieldPrefix(line string) int {
 }
 
 // readNotice finds the recipients in the text of a notice. skip are addresses that did not fail: whom the notice went
-// to and who sent it.
-func readNotice(text string, skip addressSet) *notice {
+// to and who sent it. domain completes names that stand without one.
+func readNotice(text, domain string, skip addressSet) *notice {
 	n := new(notice)
 	n.text, n.original = splitOriginal(text)
 	if n.leading(skip); len(n.entries) == 0 {
 		n.transcript(skip)
 	}
-	if len(n.entries) == 0 {
-		n.inline(skip)
+	for _, how := range []int{behindWords, behindTo, anywhere} {
+		if len(n.entries) == 0 {
+			n.inline(skip, how)
+		}
+		if len(n.entries) == 0 && how == behindWords {
+			n.names(domain)
+		}
 	}
+	n.guessed = n.guessed || len(n.entries) == 0
 	return n
 }
 
@@ -71,7 +82,16 @@ func readNotice(text string, skip addressSet) *notice {
 func (n *notice) leading(skip addressSet) {
 	introduced, session := false, false
 	current := -1
+	unfinished := "" // a line that breaks off before the address that was expanded
 	eachLine(n.text, func(line, low string) {
+		if unfinished != "" {
+			line = unfinished + " " + strings.TrimSpace(line)
+			low, unfinished = lower(line), ""
+		}
+		if len(line) < 500 && hasSuffixAny(strings.TrimRight(low, " "), expansionWords) {
+			unfinished = line
+			return
+		}
 		introduced = introduced || hasIntroduction(low)
 		if strings.Contains(low, "transcript of session") || strings.Contains(low, "technical details") {
 			session = true
@@ -84,9 +104,20 @@ func (n *notice) leading(skip addressSet) {
 				if len(n.entries) == maxRecipients {
 					return
 				}
-				n.entries = append(n.entries, entry{address: address})
+				n.entries = append(n.entries, entry{address: address, original: expandedFrom(line, low)})
 				current = len(n.entries) - 1
 				n.entries[current].add(rest)
+				return
+			}
+		}
+		if from := expandedFrom(line, low); from != "" && introduced && !session {
+			switch {
+			case current >= 0 && n.entries[current].original == "":
+				n.entries[current].original = from
+			case current < 0 && !skip.has(from):
+				// "an undisclosed address (generated from a@example.org)"
+				n.entries = append(n.entries, entry{address: from})
+				current = len(n.entries) - 1
 				return
 			}
 		}
@@ -136,38 +167,6 @@ func (n *notice) transcript(skip addressSet) {
 			}
 		}
 	})
-	n.shareText()
-}
-
-// inline finds addresses within lines, "could not be delivered to a@example.org because": those that words of failure
-// introduce, or else the first that is left.
-func (n *notice) inline(skip addressSet) {
-	for _, strict := range []bool{true, false} {
-		eachLine(n.text, func(line, low string) {
-			if !strict && len(n.entries) > 0 || strings.IndexByte(line, '@') < 0 || isContact(low) ||
-				strings.Contains(low, "message-id") || strings.Contains(low, "mts-id") {
-				return
-			}
-			for from := 0; ; {
-				address, start, end, ok := findAddress(line, from)
-				if !ok {
-					return
-				}
-				from = end
-				before := strings.TrimRight(low[max(0, start-60):start], " <\"'([:*")
-				if skip.has(address) || n.find(address) >= 0 || hasSuffixAny(before, senderWords) {
-					continue
-				}
-				if strict && !hasSuffixAny(before, recipientWords) || len(n.entries) == maxRecipients {
-					continue
-				}
-				n.entries = append(n.entries, entry{address: address})
-			}
-		})
-		if len(n.entries) > 0 {
-			break
-		}
-	}
 	n.shareText()
 }
 
@@ -262,6 +261,18 @@ func isContact(low string) bool {
 
 // hasIntroduction tells lines behind which the failed addresses stand.
 func hasIntroduction(low string) bool { return containsAny(low, introductions) != "" }
+
+// endsInWord tells that s ends in one of words, which are in lower case as s is, and not in a longer one.
+func endsInWord(s string, words []string) bool {
+	for _, w := range words {
+		if strings.HasSuffix(s, w) {
+			if i := len(s) - len(w); i == 0 || !isAlnum(s[i-1]) || w[0] >= 0x80 {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 func hasSuffixAny(s string, suffixes []string) bool {
 	for _, x := range suffixes {

@@ -6,6 +6,8 @@ import "strings"
 type originalMessage struct {
 	messageID, subject string
 	to                 []string // addresses of its To, in order
+	// envelope is whom the last server took it for, "for <a@example.org>" of its newest Received, RFC 5321 §4.4.
+	envelope string
 }
 
 // readOriginal reads the header of an original, which may be broken off anywhere. Only the first header counts.
@@ -15,6 +17,7 @@ func readOriginal(text string) originalMessage {
 	text = cut(text, longest)
 	text = strings.TrimLeft(text, "\n -=")
 	var name, value string
+	received := 0
 	keep := func() {
 		switch name {
 		case "message-id":
@@ -24,6 +27,14 @@ func readOriginal(text string) originalMessage {
 		case "subject":
 			if o.subject == "" {
 				o.subject = cut(strings.TrimSpace(value), 998)
+			}
+		case "received":
+			if received++; received == 1 {
+				if i := strings.Index(value, " for <"); i >= 0 {
+					if address, start, _, ok := findAddress(value, i); ok && start == i+len(" for <") {
+						o.envelope = address
+					}
+				}
 			}
 		case "to", "x-hmxmroriginalrecipient":
 			for from := 0; len(o.to) < maxRecipients; {

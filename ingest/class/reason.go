@@ -170,7 +170,7 @@ func overrides(byWords, byStatus string) bool {
 	switch byWords {
 	case notAccepting:
 		return true
-	case mailboxFull, relayingDenied, blocked, moved, senderRejected, noPTR, spamDetected, hostUnknown, tooFast, tooManyConns, badReputation:
+	case mailboxFull, messageTooBig, relayingDenied, blocked, moved, senderRejected, noPTR, spamDetected, hostUnknown, tooFast, tooManyConns, badReputation:
 		return byStatus == userUnknown
 	}
 	return false

@@ -8,16 +8,12 @@ import (
 
 // readBounce puts together what report, text, header and original say.
 func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
-	skip := make(addressSet)
-	skip.add(c.mail.To)
-	skip.add(c.mail.Cc)
-	skip.add(c.mail.From)
-	n := readNotice(c.mail.Text, skip)
+	n := c.notice()
 	if len(n.entries) == 0 {
 		// Who writes to a dead address of his own gets the notice where the mail should have gone.
 		from := make(addressSet)
 		from.add(c.mail.From)
-		again := readNotice(c.mail.Text, from)
+		again := readNotice(c.mail.Text, "", from)
 		if len(again.entries) == 1 && c.header.values[failedRecipients] == "" {
 			n = again
 		}
@@ -26,6 +22,7 @@ func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
 	if o.messageID == "" && o.subject == "" && len(o.to) == 0 {
 		o = readOriginal(n.original)
 	}
+	n.complete(c.failedRecipients(), o.to)
 	if len(d.recipients) == 0 {
 		// The report may stand in the text, where a multipart is broken or was never one.
 		if i := strings.Index(lower(cut(c.mail.Text, maxNotice)), "final-recipient:"); i >= 0 {
@@ -49,7 +46,7 @@ func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
 	if len(d.recipients) > 0 {
 		c.reported(b, d, n, o)
 	} else {
-		c.told(b, n, o)
+		c.name(b, n, o)
 	}
 	if len(b.Recipients) == maxRecipients {
 		c.note("recipients-cut", "", "")
@@ -59,6 +56,27 @@ func (c *classifier) readBounce(d deliveryStatus) *ingest.Bounce {
 		b.Action, b.Status, b.Hard = r.Action, r.Status, r.Hard
 	}
 	return b
+}
+
+// notice is the text of the message, read as a notice.
+func (c *classifier) notice() *notice {
+	if c.told != nil {
+		return c.told
+	}
+	skip := make(addressSet)
+	skip.add(c.mail.To)
+	skip.add(c.mail.Cc)
+	skip.add(c.mail.From)
+	c.told = readNotice(c.mail.Text, c.domain(), skip)
+	return c.told
+}
+
+// domain is that of the sender of a notice.
+func (c *classifier) domain() string {
+	if i := strings.LastIndexByte(c.from.Email, '@'); i >= 0 {
+		return c.from.Email[i+1:]
+	}
+	return ""
 }
 
 // stopAtBoundary cuts a text at the first line that looks like a boundary.
@@ -74,7 +92,7 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 	seen := make(map[string]int)
 	for _, g := range d.recipients {
 		r := ingest.BounceRecipient{Address: g.final, Original: g.original, Action: g.action}
-		if r.Address == "" {
+		if r.Address == "" || !isMailbox(r.Address) && isMailbox(g.original) {
 			r.Address, r.Original = g.original, ""
 		}
 		if r.Address == "" {
@@ -87,10 +105,16 @@ func (c *classifier) reported(b *ingest.Bounce, d deliveryStatus, n *notice, o o
 			r.Original = ""
 		}
 		context := n.text
+		if i := n.find(r.Address); i >= 0 && r.Original == "" && !strings.EqualFold(n.entries[i].original, r.Address) {
+			r.Original = n.entries[i].original
+		}
 		if i := n.find(r.Address); i >= 0 && len(n.entries) > 1 {
 			context = n.entries[i].text
 		} else if len(d.recipients) > 1 {
 			context = linesAbout(n.text, r.Address)
+		}
+		if g.diagnostic == "" && len(g.statusText) > len("5.1.1")+1 {
+			context = g.statusText + "\n" + context // a comment, or a reply in the place of the code
 		}
 		if len(d.recipients) > 1 {
 			context = cut(context, 1000) // a hundred times all of a long text takes too long
@@ -142,17 +166,9 @@ func refine(status, diagnostic string) string {
 	return status
 }
 
-// told adds the recipients that a text names.
-func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
-	var failed []string
-	for from, v := 0, decodeWords(c.header.values[failedRecipients]); len(failed) < maxRecipients; {
-		address, _, end, ok := findAddress(v, from)
-		if !ok {
-			break
-		}
-		failed = append(failed, address)
-		from = end
-	}
+// name adds the recipients that a text names.
+func (c *classifier) name(b *ingest.Bounce, n *notice, o originalMessage) {
+	failed := c.failedRecipients()
 	if len(failed) > len(n.entries) {
 		old := n.entries
 		n.entries = nil
@@ -183,8 +199,14 @@ func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
 	}
 	for i := range n.entries {
 		e := &n.entries[i]
-		r := ingest.BounceRecipient{Address: e.address, Action: c.action(n.text)}
+		r := ingest.BounceRecipient{Address: e.address, Original: e.original, Action: c.action(n.text)}
+		if strings.EqualFold(r.Original, r.Address) {
+			r.Original = ""
+		}
 		f := failure{diagnostic: e.text, action: r.Action}
+		if cause := finalCause(e.text); n.guessed && strings.Contains(lower(cause), lower(e.address)) {
+			f.diagnostic = cause
+		}
 		f.status = findStatus(f.diagnostic, false)
 		if len(n.entries) == 1 {
 			f.context, f.subject = n.text, c.subject
@@ -194,10 +216,34 @@ func (c *classifier) told(b *ingest.Bounce, n *notice, o originalMessage) {
 	}
 }
 
+// failedRecipients are the addresses of X-Failed-Recipients.
+func (c *classifier) failedRecipients() []string {
+	var failed []string
+	for from, v := 0, decodeWords(c.header.values[failedRecipients]); len(failed) < maxRecipients; {
+		address, _, end, ok := findAddress(v, from)
+		if !ok {
+			break
+		}
+		failed = append(failed, address)
+		from = end
+	}
+	return failed
+}
+
+// ours tells the address that the notice went to.
+func (c *classifier) ours(address string) bool {
+	set := make(addressSet)
+	set.add(c.mail.To)
+	return set.has(address)
+}
+
 // fallback is the recipient where nothing names one: whom the original went to.
 func (c *classifier) fallback(n *notice, o originalMessage) string {
 	if len(n.entries) > 0 {
 		return n.entries[0].address
+	}
+	if o.envelope != "" && !c.ours(o.envelope) {
+		return o.envelope
 	}
 	if len(o.to) > 0 {
 		return o.to[0]

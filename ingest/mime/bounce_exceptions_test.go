@@ -44,17 +44,10 @@ func bounceExceptions() map[string]string {
 			lhost-sendmail-54: address
 			lhost-x3-06: address
 			rhost-franceptt-04: address`},
-		{"Sisimai makes up the detail 901 where Exim was refused at MAIL, whatever the reason", `
-			lhost-exim-36: status
-			lhost-exim-38: status
-			lhost-exim-40: status
-			lhost-exim-41: status
-			lhost-exim-54: status`},
 		{"delivery goes on or ran out of time after temporary failures only; Sisimai gives class 5 or 4 by other signs", `
-			lhost-exim-06: status
-			lhost-exim-07: status
-			lhost-exim-08: status
 			lhost-gmail-08: status
+			lhost-gmx-04: status
+			lhost-mailru-10: status
 			lhost-opensmtpd-04: status`},
 		{"the report gives a status, for which Sisimai puts one of its own", `
 			lhost-opensmtpd-06: status, status given

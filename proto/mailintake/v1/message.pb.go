@@ -722,7 +722,9 @@ type Bounce struct {
 	Recipients []*BounceRecipient `protobuf:"bytes,1,rep,name=recipients,proto3" json:"recipients,omitempty"`
 	// failed, delayed, delivered, relayed or expanded; of the first recipient.
 	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
-	// Enhanced status code, RFC 3463, for example 5.1.1; of the first recipient, empty if none is given.
+	// Enhanced status code, RFC 3463, for example 5.1.1; of the first recipient. Where the message gives none, this service
+	// assumes one from class and cause: x.0.9nn (subject 0, detail 900 and up), in the numbering of Sisimai. No server sends
+	// such a code and RFC 5248 registers none, so 5.0.911 means "assumed: user unknown". Empty if nothing is known.
 	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	// Another try will fail as well; of the first recipient.
 	Hard bool `protobuf:"varint,4,opt,name=hard,proto3" json:"hard,omitempty"`
@@ -827,7 +829,7 @@ func (x *Bounce) GetFeedbackType() string {
 // BounceRecipient is one address of a notification.
 type BounceRecipient struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Final recipient, addr-spec.
+	// Final recipient, addr-spec; the original one where the final one is no Internet address.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// Original recipient, where it is another.
 	Original string `protobuf:"bytes,2,opt,name=original,proto3" json:"original,omitempty"`

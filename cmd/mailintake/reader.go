@@ -26,18 +26,24 @@ func newReader(verify bool) *reader {
 	return &reader{resolver: cache, close: cache.Close}
 }
 
-// parse runs the parser over spooled octets and checks where they come from. A spool that cannot be read back yields a
-// mail with a defect: the octets themselves are what counts, and the commit that reads them next reports the fault.
+// parse runs the parser over spooled octets and checks where they come from.
 func (r *reader) parse(ctx context.Context, ch *ingest.Channel, octets ingest.Octets) *ingest.Mail {
+	mail := r.reparse(ctx, ch, octets)
+	mail.Auth = auth.Check(ctx, mail.From, func() (io.ReadCloser, error) { return octets.Open() },
+		auth.Options{AuthservIDs: ch.AuthservIDs, Resolver: r.resolver})
+	return mail
+}
+
+// reparse runs the parser alone, for mail that came long ago: where it came from was told by keys that may be gone by now.
+// Octets that cannot be read back yield a mail with a defect: the octets themselves are what counts, and the commit that
+// reads them next reports the fault.
+func (r *reader) reparse(_ context.Context, ch *ingest.Channel, octets ingest.Octets) *ingest.Mail {
 	body, err := octets.Open()
 	if err != nil {
 		return &ingest.Mail{Defects: []ingest.Defect{{Code: "UNREADABLE", Text: fmt.Sprint(err)}}}
 	}
 	defer body.Close()
-	mail := mime.Parse(body, octets.Size(), parseOptions(ch.Address, ch.Aliases, ch.FallbackCharset))
-	mail.Auth = auth.Check(ctx, mail.From, func() (io.ReadCloser, error) { return octets.Open() },
-		auth.Options{AuthservIDs: ch.AuthservIDs, Resolver: r.resolver})
-	return mail
+	return mime.Parse(body, octets.Size(), parseOptions(ch.Address, ch.Aliases, ch.FallbackCharset))
 }
 
 // parseOptions are the settings of a channel that the parser wants.

@@ -21,7 +21,9 @@ const messageColumns = `select c.tenant, c.channel, m.message_id, m.seq, m.ref, 
     from identifier i join channel o using (channel_id)
     where i.key in (m.identifier, m.fingerprint) and i.channel_id <> m.channel_id and i.fingerprint = m.fingerprint and i.message_id is not null
     order by i.message_id limit @siblings)
-from message m join channel c using (channel_id)
+from `
+
+const messageJoins = ` join channel c using (channel_id)
 left join identifier p on p.key = m.parent and p.channel_id = m.channel_id `
 
 func scanMessage(text bool) pgx.RowToFunc[control.Message] {
@@ -66,7 +68,7 @@ func scanMessage(text bool) pgx.RowToFunc[control.Message] {
 
 // Message reads one message with its text.
 func (s *Store) Message(ctx context.Context, tenant, channel string, id ingest.MessageID) (control.Message, error) {
-	rows, err := s.pool.Query(ctx, messageColumns+`where m.day = @day and m.message_id = @id and c.tenant = @tenant and c.channel = @channel`,
+	rows, err := s.pool.Query(ctx, messageColumns+`message m`+messageJoins+`where m.day = @day and m.message_id = @id and c.tenant = @tenant and c.channel = @channel`,
 		pgx.NamedArgs{"day": dayOf(id), "id": uuid.UUID(id), "tenant": tenant, "channel": channel, "text": true, "siblings": ingest.MaxSiblings})
 	if err != nil {
 		return control.Message{}, controlError("message", err)
@@ -75,9 +77,22 @@ func (s *Store) Message(ctx context.Context, tenant, channel string, id ingest.M
 	return m, controlError("message", err)
 }
 
+// The messages of a channel with one Message-ID. What was stored before there were threads has no key. They are found
+// first, and each is looked up by its whole key: left to choose, the planner reads all messages of the channel.
+const namedSQL = `with c as (select channel_id from channel where tenant = @tenant and channel = @channel),
+named as materialized (
+  select day, message_id from message where channel_id = (select channel_id from c) and identifier = @identifier
+  union all
+  select day, message_id from message where channel_id = (select channel_id from c) and thread is null and mail->>'MessageID' = @msgid)
+`
+
 // Messages lists messages of one channel by sequence. The channel must exist: control looks it up first.
 func (s *Store) Messages(ctx context.Context, q control.MessageQuery) ([]control.Message, error) {
-	sql := messageColumns + `where m.channel_id = (select channel_id from channel where tenant = @tenant and channel = @channel)
+	from, before := `message m`, ""
+	if q.MessageID != "" {
+		before, from = namedSQL, `named n cross join lateral (select * from message where day = n.day and message_id = n.message_id limit 1) m`
+	}
+	sql := before + messageColumns + from + messageJoins + `where m.channel_id = (select channel_id from channel where tenant = @tenant and channel = @channel)
   and (@after::bigint = 0 or case when @desc then m.seq < @after else m.seq > @after end)
   and (@since::timestamptz is null or m.received_at >= @since) and (@until::timestamptz is null or m.received_at < @until)
   and (@class = '' or m.mail->>'Class' = @class)
@@ -85,9 +100,6 @@ func (s *Store) Messages(ctx context.Context, q control.MessageQuery) ([]control
 	args := pgx.NamedArgs{"tenant": q.Tenant, "channel": q.Channel, "after": q.After, "desc": q.Descending, "since": timeOrNull(q.Since),
 		"until": timeOrNull(q.Until), "class": q.Class, "limit": q.Limit, "text": q.Text, "siblings": ingest.MaxSiblings}
 	if q.MessageID != "" {
-		// What was stored before there were threads has no key either.
-		sql += `  and (m.identifier = @identifier or m.thread is null and m.mail->>'MessageID' = @msgid)
-`
 		args["msgid"], args["identifier"] = q.MessageID, messageKey(q.Tenant, q.MessageID)
 	}
 	if q.Thread != "" {

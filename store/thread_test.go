@@ -270,3 +270,18 @@ func TestSiblings(t *testing.T) {
 		}
 	}
 }
+
+func TestAnswerToWhatWasErased(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := b.told(t, false, letter(1, nil))
+	b.Exec(`update identifier set erased = true, message_id = null, fingerprint = null, sent = null`)
+	told := b.told(t, false, letter(2, inReplyTo("1@x")))
+	want := ingest.Thread{ID: uuidText(first[1].ID), Method: "IN_REPLY_TO", Confidence: 90, ParentMissing: true, ParentErased: true}
+	if diff := cmp.Diff(want, told[2].Thread); diff != "" {
+		t.Errorf("event (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, b.stored(t, told[2].ID).Thread); diff != "" {
+		t.Errorf("as it is read (-want +got):\n%s", diff)
+	}
+}

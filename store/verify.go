@@ -15,7 +15,7 @@ import (
 
 // Violation is one row that breaks an invariant.
 type Violation struct {
-	Invariant int    // 1 to 7, as ARCHITECTURE.md numbers them
+	Invariant int    // 1 to 7 and 12, as ARCHITECTURE.md numbers them
 	Channel   string // resource name
 	What      string
 }
@@ -72,6 +72,9 @@ having count(e.seq) <> s.next_seq - 1 or coalesce(max(e.seq), 0) <> s.next_seq -
 from (select channel_id, seq, epoch, lag(epoch) over (partition by channel_id order by seq) before from event) x where epoch < before`},
 		{6, `select channel_id, 'epoch ' || epoch || ' has commits of ' || count(distinct replica) || ' replicas' from event
 group by channel_id, epoch having count(distinct replica) > 1`},
+		{12, `select m.channel_id, 'message ' || m.message_id || ' is in thread ' || m.thread || ', and what it is known by in ' || i.thread
+from message m join identifier i on i.key in (m.identifier, m.fingerprint) and i.channel_id = m.channel_id and i.message_id = m.message_id
+where i.thread <> m.thread`},
 		{7, `select m.channel_id, 'message ' || m.message_id || ' has no raw octets' from message m
 where not exists (select from raw r where r.day = m.day and r.message_id = m.message_id)`},
 	}

@@ -18,7 +18,7 @@ func furnish(t *testing.T) (*bench, ingest.Receipt) {
 	newChannel(t, b.DB, "empty")
 	big := bytes.Repeat([]byte("0123456789abcdef"), store.PieceSize/16*2+3)
 	one := message(1, []byte("one"))
-	one.Settle = true
+	one.Settle, one.Mail.MessageID = true, "one@example.com"
 	r := b.mustCommit(t, one, message(2, []byte("two")), message(3, big),
 		ingest.Item{Ref: ref(4), Standing: ingest.Deferred, Reason: ingest.ReasonMissingBody},
 		ingest.Item{Ref: ref(5), Standing: ingest.Quarantined, Reason: ingest.ReasonTooLarge, Event: received},
@@ -86,6 +86,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		{"counter of an empty channel", `update channel_state set next_seq = 2 where next_seq = 1`, []int{5}, "0 events"},
 		{"epoch went back", `update event set epoch = 9 where seq = 1`, []int{6}, "epoch 1 after one under epoch 9"},
 		{"two replicas under one epoch", `update event set replica = gen_random_uuid() where seq = 2`, []int{6}, "2 replicas"},
+		{"thread of a message changed", `update message set thread = gen_random_uuid() where message_id = $1`, []int{12}, "is in thread"},
 		{"octet changed", `update raw set octets = set_byte(octets, 1, 0) where message_id = $1`, []int{7}, "do not hash"},
 		{"octet of a later piece changed", `update raw set octets = set_byte(octets, 5, 0) where message_id = $3 and piece = 1`, []int{7}, "do not hash"},
 		{"octet lost", `update raw set octets = substr(octets, 2) where message_id = $1`, []int{7}, "2 octets"},

@@ -26,18 +26,18 @@ func newReader(verify bool) *reader {
 	return &reader{resolver: cache, close: cache.Close}
 }
 
-// parse runs the parser over spooled octets and checks where they come from. A spool that cannot be read back yields a
-// mail with a defect: the octets themselves are what counts, and the commit that reads them next reports the fault.
+// parse runs the parser over spooled octets and checks where they come from.
 func (r *reader) parse(ctx context.Context, ch *ingest.Channel, octets ingest.Octets) *ingest.Mail {
-	mail := parseAgain(ctx, ch, octets)
+	mail := r.reparse(ctx, ch, octets)
 	mail.Auth = auth.Check(ctx, mail.From, func() (io.ReadCloser, error) { return octets.Open() },
 		auth.Options{AuthservIDs: ch.AuthservIDs, Resolver: r.resolver})
 	return mail
 }
 
-// parseAgain is parse without the check of where the message comes from: that is told when a message arrives, since keys
-// are taken out of the DNS later.
-func parseAgain(_ context.Context, ch *ingest.Channel, octets ingest.Octets) *ingest.Mail {
+// reparse runs the parser alone, for mail that came long ago: where it came from was told by keys that may be gone by now.
+// Octets that cannot be read back yield a mail with a defect: the octets themselves are what counts, and the commit that
+// reads them next reports the fault.
+func (r *reader) reparse(_ context.Context, ch *ingest.Channel, octets ingest.Octets) *ingest.Mail {
 	body, err := octets.Open()
 	if err != nil {
 		return &ingest.Mail{Defects: []ingest.Defect{{Code: "UNREADABLE", Text: fmt.Sprint(err)}}}

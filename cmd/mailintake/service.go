@@ -232,9 +232,8 @@ func (s *service) run(ctx context.Context) error {
 			Spool: &spool.Pool{}, Log: s.log, Metrics: metrics}, s.log)
 		s.replica.Channels = scheduler
 		g.Go(func() error { return scheduler.Run(ctx) })
-		g.Go(func() error {
-			return (&store.Jobs{Store: s.store, Log: s.log, Parse: parseAgain, Version: mime.Version, Amended: relay.AmendedData}).Run(ctx)
-		})
+		jobs := &store.Jobs{Store: s.store, Log: s.log, Parse: reader.reparse, Version: mime.Version, Amended: relay.AmendedData}
+		g.Go(func() error { return jobs.Run(ctx) })
 		g.Go(func() error { return (&poll.Watchdog{Mark: s.markStalled, Log: s.log}).Run(ctx) })
 	}
 	if s.roles.relay {

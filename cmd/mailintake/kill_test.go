@@ -90,7 +90,7 @@ func (p *program) databaseURL() string {
 
 // count asks the program's database; -1 while it does not answer.
 func (p *program) count(sql string, args ...any) int {
-	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second) // hashing 200 MB takes a loaded machine that long
 	defer cancel()
 	conn, err := pgx.Connect(ctx, p.databaseURL())
 	if err != nil {

@@ -36,6 +36,14 @@ func (s *Store) reap(ctx context.Context, ttl time.Duration) (int64, error) {
 }
 
 // Orphans are channels without a live owner. A replica that stopped counts as an owner until it leaves or is reaped.
+// A process that is paused while a batch behind the fence is half sent or half read holds its channel's row, and the
+// server calls its transaction active, so that idle_in_transaction_session_timeout does not end it. Whoever holds such a
+// row for a whole TTL and lets the server wait for the client is no owner any more.
+const endStalledSQL = `select count(pg_terminate_backend(a.pid)) from pg_stat_activity a
+where a.datname = current_database() and a.usename = current_user and a.pid <> pg_backend_pid()
+  and a.wait_event in ('ClientRead', 'ClientWrite') and a.xact_start < now() - @ttl::interval
+  and exists (select from pg_locks l where l.pid = a.pid and l.relation = 'channel_state'::regclass and l.mode = 'RowShareLock' and l.granted)`
+
 const claimSQL = `with orphan as (
   select s.channel_id from channel_state s join channel c using (channel_id)
   where c.enabled and c.delete_time is null
@@ -47,6 +55,9 @@ where s.channel_id = orphan.channel_id
 returning s.channel_id, s.epoch`
 
 func (s *Store) claim(ctx context.Context, id ingest.ReplicaID, limit int) ([]ingest.Ownership, error) {
+	if _, err := s.lease.Exec(ctx, endStalledSQL, pgx.NamedArgs{"ttl": TTL}); err != nil {
+		return nil, wrap("end stalled commits", err)
+	}
 	rows, err := s.lease.Query(ctx, claimSQL, pgx.NamedArgs{"id": id, "limit": limit})
 	if err != nil {
 		return nil, wrap("claim", err)

@@ -39,6 +39,11 @@ func (j *Jobs) StepParse(ctx context.Context, id string) (done bool, err error) 
 	return j.stepParse(ctx, r)
 }
 
+// EndStalled ends the connections of commits that were paused for longer than ttl.
+func (s *Store) EndStalled(ctx context.Context, ttl time.Duration) error {
+	return s.endStalled(ctx, ttl)
+}
+
 // BucketOf is the relay bucket of a channel.
 func BucketOf(ch ingest.ChannelID) int16 { return bucketOf(ch) }
 

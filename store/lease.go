@@ -35,15 +35,15 @@ func (s *Store) reap(ctx context.Context, ttl time.Duration) (int64, error) {
 	return tag.RowsAffected(), wrap("reap", err)
 }
 
-// Orphans are channels without a live owner. A replica that stopped counts as an owner until it leaves or is reaped.
 // A process that is paused while a batch behind the fence is half sent or half read holds its channel's row, and the
 // server calls its transaction active, so that idle_in_transaction_session_timeout does not end it. Whoever holds such a
-// row for a whole TTL and lets the server wait for the client is no owner any more.
-const endStalledSQL = `select count(pg_terminate_backend(a.pid)) from pg_stat_activity a
+// row for a whole TTL and lets the server wait for the client is no owner any more. Ending waits for at most a second each.
+const endStalledSQL = `select count(pg_terminate_backend(a.pid, 1000)) from pg_stat_activity a
 where a.datname = current_database() and a.usename = current_user and a.pid <> pg_backend_pid()
   and a.wait_event in ('ClientRead', 'ClientWrite') and a.xact_start < now() - @ttl::interval
   and exists (select from pg_locks l where l.pid = a.pid and l.relation = 'channel_state'::regclass and l.mode = 'RowShareLock' and l.granted)`
 
+// Orphans are channels without a live owner. A replica that stopped counts as an owner until it leaves or is reaped.
 const claimSQL = `with orphan as (
   select s.channel_id from channel_state s join channel c using (channel_id)
   where c.enabled and c.delete_time is null
@@ -55,8 +55,8 @@ where s.channel_id = orphan.channel_id
 returning s.channel_id, s.epoch`
 
 func (s *Store) claim(ctx context.Context, id ingest.ReplicaID, limit int) ([]ingest.Ownership, error) {
-	if _, err := s.lease.Exec(ctx, endStalledSQL, pgx.NamedArgs{"ttl": TTL}); err != nil {
-		return nil, wrap("end stalled commits", err)
+	if err := s.endStalled(ctx, TTL); err != nil {
+		return nil, err
 	}
 	rows, err := s.lease.Query(ctx, claimSQL, pgx.NamedArgs{"id": id, "limit": limit})
 	if err != nil {
@@ -64,6 +64,12 @@ func (s *Store) claim(ctx context.Context, id ingest.ReplicaID, limit int) ([]in
 	}
 	got, err := pgx.CollectRows(rows, scanOwnership(id))
 	return got, wrap("claim", err)
+}
+
+// endStalled ends the connections of commits that were paused for longer than ttl while they hold a channel.
+func (s *Store) endStalled(ctx context.Context, ttl time.Duration) error {
+	_, err := s.lease.Exec(ctx, endStalledSQL, pgx.NamedArgs{"ttl": ttl})
+	return wrap("end stalled commits", err)
 }
 
 func scanOwnership(id ingest.ReplicaID) pgx.RowToFunc[ingest.Ownership] {

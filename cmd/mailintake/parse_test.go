@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,25 +14,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mailintake/mailintake/ingest"
+	foreign "github.com/mailintake/mailintake/internal/corpus"
 )
 
-// corpusFiles are all files of the corpus of foreign test mail, which lies beside the repository or where
-// MAILINTAKE_SHARED says; what is no mail there is a fine test, too.
+// corpusFiles are all files of the corpus of foreign test mail; what is no mail there is a fine test, too.
 func corpusFiles(t *testing.T) []string {
 	t.Helper()
-	shared := os.Getenv("MAILINTAKE_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "shared")
-	}
 	var files []string
-	err := filepath.WalkDir(filepath.Join(shared, "corpus"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(foreign.Dir(t), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			files = append(files, path)
 		}
 		return err
 	})
 	if err != nil {
-		t.Skip("no corpus of test mail here: ", err)
+		t.Fatal(err)
 	}
 	return files
 }

@@ -15,7 +15,7 @@ RUN       ?= ./...
 LINT      := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
 BUF       := $(GO) tool -modfile=tools/go.mod buf
 
-.PHONY: help demo build test check fmt vet lint generate generated rules bench corpus fuzz-short install-deps install-test-deps clean
+.PHONY: help demo build test attacks check fmt vet lint generate generated rules bench corpus fuzz-short install-deps install-test-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ build: ## build the static binary bin/mailintake
 
 test: install-test-deps ## run all tests, against a real Dovecot too, with the race detector (RUN=./store/...)
 	MAILINTAKE_REQUIRE_DOVECOT=1 $(GO) test -race -shuffle=on -timeout $(TIMEOUT) -p $(P) $(RUN)
+	@if [ '$(RUN)' = ./... ]; then $(MAKE) --no-print-directory attacks; fi
+
+attacks: ## time and memory of the parser on hostile mail, which the race detector would distort (make test runs it too)
+	$(GO) test -count=1 -v -run '^Test(Packed)?(AttackTime|Memory)$$' ./ingest/mime
 
 check: fmt vet lint generated rules ## everything that reads the code without running it
 

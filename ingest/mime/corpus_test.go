@@ -99,7 +99,9 @@ func measureCorpus(t *testing.T, dir string) (scores map[string]*score, messages
 		messages++
 		m := Parse(bytes.NewReader(raw), int64(len(raw)), Options{})
 		checkSane(t, a.Path, raw, m)
-		checkExtract(t, a.Path, raw, m)
+		if !raceEnabled || messages%10 == 0 { // each part is a parse of its own
+			checkExtract(t, a.Path, raw, m)
+		}
 		for field, want := range a.Truth {
 			got, equal := compareField(t, field, want, m)
 			s := scores[field]

@@ -133,10 +133,8 @@ func packedAttacks() map[string]string {
 
 // What is packed costs no more than what is not, see TestAttackTime.
 func TestPackedAttackTime(t *testing.T) {
-	limit := 100 * time.Millisecond
-	if raceEnabled {
-		limit *= 10
-	}
+	measured(t)
+	const limit = 100 * time.Millisecond
 	worst, worstName := time.Duration(0), ""
 	for name, s := range packedAttacks() {
 		raw := []byte(s)
@@ -163,6 +161,7 @@ func TestPackedAttackTime(t *testing.T) {
 
 // A container of any size is read with less than 8 MB.
 func TestPackedMemory(t *testing.T) {
+	measured(t)
 	encode := func(head string, body string) (string, string) {
 		for len(head)%3 != 0 {
 			if head[0] == '\n' {

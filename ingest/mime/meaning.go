@@ -34,7 +34,10 @@ func (p *parser) findReply() {
 	}
 	var b strings.Builder
 	for _, page := range p.pages {
-		text, _ := reply.FromHTML(page, ingest.MaxText-b.Len())
+		if strings.TrimSpace(page.text) == "" {
+			continue
+		}
+		text, _ := reply.FromHTML(page.source, page.text, ingest.MaxText-b.Len())
 		if text = strings.TrimSpace(clean(text)); text == "" {
 			continue
 		}

@@ -127,7 +127,7 @@ type parser struct {
 	kept     []byte           // octets of body parts, decoded from their transfer encoding
 	plain    int              // octets of kept that are plain text
 	bodies   []body           // what lies in kept
-	pages    []string         // HTML that the text is made of, where it is made of that alone
+	pages    []page           // HTML that the text is made of, where it is made of that alone
 	spare    []spareBody      // bodies that count where the message has no other; in kept as well
 	groups   int              // multipart/alternative seen, and others that are alternatives
 	spared   int              // octets of kept that are spare

@@ -9,6 +9,9 @@ import (
 	"github.com/mailintake/mailintake/ingest/html"
 )
 
+// page is a body part in HTML, in UTF-8, with the text that is made of it.
+type page struct{ source, text string }
+
 // chooseText makes Mail.Text of the body parts in the order of the message. Of a multipart/alternative the plain text
 // is taken, and the HTML only where there is no plain text. HTML that stands beside plain text is left out where the
 // message begins with the plain text and that is no shorter: it is the same again, or a page sent along.
@@ -17,9 +20,9 @@ func (p *parser) chooseText() {
 	texts := make([]string, len(shown))
 	var plain, html int // octets
 	for i, b := range shown {
-		var page string
-		if texts[i], page = p.bodyText(b); b.html {
-			p.pages = append(p.pages, page)
+		var source string
+		if texts[i], source = p.bodyText(b); b.html {
+			p.pages = append(p.pages, page{source, texts[i]})
 		}
 		if n := len(strings.TrimSpace(texts[i])); b.html {
 			html += n

@@ -20,7 +20,7 @@ func BenchmarkFromHTML(b *testing.B) {
 	b.SetBytes(int64(len(s)))
 	b.ReportAllocs()
 	for b.Loop() {
-		FromHTML(s, 1<<18)
+		FromHTML(s, "", 1<<18)
 	}
 }
 

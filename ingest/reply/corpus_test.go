@@ -136,14 +136,14 @@ func TestCorpus(t *testing.T) {
 		Text(plainPart(t, readFile(t, dir, "talon/msg/tests/fixtures/reply-quotations-share-block.eml"))))
 	pages, _ := filepath.Glob(filepath.Join(dir, "talon/expected/tests/fixtures/html_replies/*.html"))
 	for _, path := range pages {
-		got, _ := FromHTML(readFile(t, path), 1<<18)
+		got, _ := FromHTML(readFile(t, path), "", 1<<18)
 		run("talon HTML", demand{file: path[len(dir)+1:], want: "Hi. I am fine.\n\nThanks,\nAlex"}, got)
 	}
 	for _, d := range []demand{
 		{file: "talon/expected/tests/fixtures/OLK_SRC_BODY_SECTION.html", want: "Reply"},
 		{file: "talon/expected/tests/fixtures/reply-separated-by-hr.html", want: "Hi there"},
 	} {
-		got, _ := FromHTML(readFile(t, dir, d.file), 1<<18)
+		got, _ := FromHTML(readFile(t, dir, d.file), "", 1<<18)
 		run("talon HTML", d, got)
 	}
 	bodies, _ := filepath.Glob(filepath.Join(dir, "talon/expected/tests/fixtures/signature/emails/stripped/*_body"))

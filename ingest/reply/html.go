@@ -14,16 +14,23 @@ const maxToken = 1 << 20
 
 // FromHTML does for a body that is HTML what Text does for plain text. It leaves out the elements in which mail programs
 // put what they quote and their signatures, renders the rest in at most limit octets, and gives it to Text. It says
-// whether the text was cut at limit. It is empty where nothing of s can be read as text.
-func FromHTML(s string, limit int) (text string, cut bool) {
+// whether the text was cut at limit. It is empty where nothing of s can be read as text. whole is what ingest/html makes
+// of s as a whole, for callers that have it, or empty: it serves where there is nothing to leave out, since rendering
+// is what takes the time.
+func FromHTML(s, whole string, limit int) (text string, cut bool) {
 	var o outline
 	o.read(s)
+	if len(o.cuts) == 0 && whole != "" {
+		return Text(whole), false
+	}
 	text, cut = rendered.Text(o.without(s), limit)
 	if text = Text(text); strings.Trim(text, "> \n") != "" {
 		return text, cut
 	}
-	text, cut = rendered.Text(s, limit)
-	return Text(text), cut
+	if whole == "" {
+		whole, cut = rendered.Text(s, limit)
+	}
+	return Text(whole), cut
 }
 
 // quoteMark stands where a quotation was, so that Text knows that words behind it are not part of it.

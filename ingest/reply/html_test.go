@@ -43,7 +43,7 @@ Bob</pre>`, "Forty."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, cut := FromHTML(tt.html, 1<<18)
+			got, cut := FromHTML(tt.html, "", 1<<18)
 			if diff := cmp.Diff(got, tt.want); diff != "" || cut {
 				t.Errorf("FromHTML, cut %t (-got +want):\n%s", cut, diff)
 			}
@@ -53,7 +53,7 @@ Bob</pre>`, "Forty."},
 
 func TestFromHTMLLimit(t *testing.T) {
 	t.Parallel()
-	got, cut := FromHTML("<p>"+strings.Repeat("word ", 1000), 100)
+	got, cut := FromHTML("<p>"+strings.Repeat("word ", 1000), "", 100)
 	if !cut || len(got) > 100 || len(got) < 50 {
 		t.Errorf("got %d octets, cut %t", len(got), cut)
 	}
@@ -76,7 +76,7 @@ func TestHostileHTML(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
-			FromHTML(s, 1<<18)
+			FromHTML(s, "", 1<<18)
 			if took := time.Since(start); took > 2*time.Second { // 80 times what is allowed, for the race detector on a machine that is busy
 				t.Errorf("took %v", took)
 			} else {
@@ -91,11 +91,11 @@ func FuzzFromHTML(f *testing.F) {
 	f.Add(`<p>a</p><blockquote>b</blockquote><div style="border-top:solid #b5c4df"><b>a:</b><br><b>b:</b><br><b>c:</b></div>d`)
 	f.Add(`a<hr id=stopSpelling>b<pre class="moz-signature">c`)
 	f.Fuzz(func(t *testing.T, s string) {
-		got, cut := FromHTML(s, 1000)
+		got, cut := FromHTML(s, "", 1000)
 		if !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\r") || len(got) > 1000 {
 			t.Errorf("%d octets, not clean: %q", len(got), got)
 		}
-		if again, c := FromHTML(s, 1000); again != got || c != cut {
+		if again, c := FromHTML(s, "", 1000); again != got || c != cut {
 			t.Errorf("not the same twice: %q, %q", got, again)
 		}
 	})

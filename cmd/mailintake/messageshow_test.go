@@ -49,6 +49,7 @@ func TestWrap(t *testing.T) {
 		{"wide", "東京都港区六本木一丁目二番三号", []string{"東京都港区六本木一丁", "目二番三号"}},
 		{"wide after narrow", "at 東京都港区六本木一丁目", []string{"at 東京都港区六本木", "一丁目"}},
 		{"empty lines", "a\n\nb\n\n", []string{"a", "", "b"}},
+		{"wide word that fits no more", "https://example.com/ 東京都港区六本木一丁目", []string{"https://example.com/", "東京都港区六本木一丁", "目"}},
 		{"marks alone", strings.Repeat("> ", 15), []string{strings.TrimRight(strings.Repeat("> ", 15), " ")}},
 	} {
 		got := terminal{columns: 20}.wrap(tt.in)

@@ -88,7 +88,7 @@ func (t terminal) fill(prefix, s string) []string {
 	used := 0
 	end := func() {
 		if line.Len() > 0 {
-			out = append(out, prefix+line.String())
+			out = append(out, prefix+strings.TrimRight(line.String(), " "))
 		}
 		line.Reset()
 		used = 0

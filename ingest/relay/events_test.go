@@ -180,11 +180,15 @@ func TestScan(t *testing.T) {
 
 func TestInspect(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
+	// Each part has its own patience: it may wait long for its turn.
+	patient := func(t *testing.T) context.Context {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		t.Cleanup(cancel)
+		return ctx
+	}
 	t.Run("before the relay ran", func(t *testing.T) {
 		t.Parallel()
-		s, err := Inspect(ctx, dial(t, inProcess(startNATS(t))))
+		s, err := Inspect(patient(t), dial(t, inProcess(startNATS(t))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +203,7 @@ func TestInspect(t *testing.T) {
 		o.add("acme", 1, 4)
 		start(t, o, inProcess(n))
 		o.untilEmpty(t)
-		s, err := Inspect(ctx, dial(t, inProcess(n)))
+		s, err := Inspect(patient(t), dial(t, inProcess(n)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,24 +217,24 @@ func TestInspect(t *testing.T) {
 		nc := dial(t, inProcess(startNATS(t)))
 		config := StreamSettings{}.config()
 		config.Subjects = []string{"orders.>"}
-		if _, err := jetStream(t, nc).CreateStream(ctx, config); err != nil {
+		if _, err := jetStream(t, nc).CreateStream(patient(t), config); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Inspect(ctx, nc)
+		s, err := Inspect(patient(t), nc)
 		if err != nil || len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "orders.>") {
 			t.Errorf("status is %+v, %v", s, err)
 		}
 	})
 	t.Run("without JetStream", func(t *testing.T) {
 		t.Parallel()
-		s, err := Inspect(ctx, dial(t, startServer(t, func(o *server.Options) { o.JetStream = false })))
+		s, err := Inspect(patient(t), dial(t, startServer(t, func(o *server.Options) { o.JetStream = false })))
 		if err != nil || s.JetStream || len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "--jetstream") {
 			t.Errorf("status is %+v, %v", s, err)
 		}
 	})
 	t.Run("no server", func(t *testing.T) {
 		t.Parallel()
-		_, err := Inspect(ctx, dial(t, DialOptions{URL: "nats://127.0.0.1:1"}))
+		_, err := Inspect(patient(t), dial(t, DialOptions{URL: "nats://127.0.0.1:1"}))
 		if !errors.Is(err, errDisconnected) {
 			t.Errorf("Inspect returned %v", err)
 		}
